@@ -1,0 +1,66 @@
+#pragma once
+
+#include <iterator>
+#include <memory>
+
+#include "piecemark/component.h"
+#include "piecemark/export.h"
+
+namespace piecemark {
+
+namespace index {
+class RowCursor;
+}
+
+// Components one after the other, read in place: for (ComponentView component : snapshot.in_drawing(drawing))
+// ... It can be walked once.
+//
+// Lifetime  Borrows from the ReadTxn that gave it. Views stay valid as long as the transaction, not only as
+// long as
+//           the range.
+// Errors    corrupt_record, from begin() and ++
+class PIECEMARK_API ComponentRange {
+ public:
+  class iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = ComponentView;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = ComponentView;
+
+    ComponentView operator*() const { return ComponentView(range_->row_); }
+    iterator& operator++() {
+      range_->advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool is_at_end() const { return range_->is_at_end_; }
+    friend bool operator==(const iterator& at, std::default_sentinel_t) { return at.is_at_end(); }
+
+   private:
+    friend class ComponentRange;
+    explicit iterator(ComponentRange* range) : range_(range) {}
+    ComponentRange* range_;
+  };
+
+  explicit ComponentRange(std::unique_ptr<index::RowCursor> cursor);
+  ComponentRange(ComponentRange&&) noexcept;
+  ComponentRange& operator=(ComponentRange&&) noexcept;
+  ~ComponentRange();
+
+  iterator begin() {
+    advance();
+    return iterator(this);
+  }
+  static std::default_sentinel_t end() { return std::default_sentinel; }
+
+ private:
+  void advance();
+
+  std::unique_ptr<index::RowCursor> cursor_;
+  ComponentRow row_;
+  bool is_at_end_ = false;
+};
+
+}  // namespace piecemark

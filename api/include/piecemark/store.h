@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "piecemark/component.h"
+#include "piecemark/drawing.h"
+#include "piecemark/error.h"
+#include "piecemark/export.h"
+#include "piecemark/read_txn.h"
+#include "piecemark/uuid.h"
+#include "piecemark/version.h"
+#include "piecemark/write_txn.h"
+
+namespace piecemark {
+
+class StoreCore;
+
+struct OpenOptions {
+  bool read_only = false;
+  // Writes a file of an older format as it is, for programs that feed old apps. Without it, write() asks for
+  // an upgrade.
+  bool write_older_format = false;
+  // How long write() waits for another writer before it throws busy.
+  std::uint32_t busy_timeout_ms = 10'000;
+  // Address space for the map, not memory. Grows by itself; a single transaction cannot outgrow it.
+  std::uint64_t map_size_bytes = std::uint64_t{64} << 30;
+};
+
+struct CreateOptions {
+  std::uint32_t format = 0;  // 0: the newest
+  // Treats NULLs in the key as equal: a mark without instance then occurs once on a drawing.
+  bool nulls_not_distinct = false;
+};
+
+struct StoreInfo {
+  std::uint32_t format = 0;
+  bool nulls_not_distinct = false;
+  Timestamp created_at;
+  Version created_by;
+  std::optional<Timestamp> migrated_at;
+  Version migrated_by;  // 0.0.0 before the first migration
+  std::uint64_t components = 0;
+  std::uint64_t drawings = 0;
+  std::uint64_t stash_entries = 0;
+  std::uint64_t migrations = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t map_bytes = 0;
+  std::uint32_t readers = 0;
+};
+
+// A store: one file of drawings and components.
+//
+// Lifetime  Copies share the open file, which is closed with the last copy and the last transaction.
+// Threads   Safe to share: any number of threads and processes read while one writes. After fork the child
+// opens
+//           the file again; using the parent's store there throws forked.
+class PIECEMARK_API Store {
+ public:
+  // Opens an existing file. Never upgrades it: a file of an older format can be read as it is.
+  // Errors  file_not_found, permission_denied, not_a_store, unsupported_container, format_too_new,
+  // corrupt_file,
+  //         unsafe_lock_file, busy
+  // Cost    about 0.2 ms
+  static Store open(const std::string& path, const OpenOptions& options = {});
+
+  // Creates an empty file, durably, and opens it.
+  // Errors  file_exists, no_such_format, permission_denied, disk_full
+  static Store create(const std::string& path, const CreateOptions& create = {},
+                      const OpenOptions& open = {});
+
+  // Begins a snapshot of the last commit.
+  // Errors  format_changed  another process took the file to a format that this library does not know
+  ReadTxn read() const;
+
+  // Begins the write transaction; waits for other writers.
+  // Errors  busy, read_only, format_too_old, disk_full, reopen_needed
+  WriteTxn write();
+
+  StoreInfo info() const;
+  const std::string& path() const;
+
+ private:
+  friend StoreCore& core_of(const Store& store);
+  explicit Store(std::shared_ptr<StoreCore> core);
+  std::shared_ptr<StoreCore> core_;
+};
+
+}  // namespace piecemark

@@ -1,0 +1,49 @@
+#include "piecemark/migration.h"
+
+#include "migration/chain.h"
+#include "migration/fingerprint.h"
+#include "migration/history.h"
+#include "migration/runner.h"
+#include "migration/verify.h"
+#include "store_core.h"
+
+namespace piecemark {
+
+std::vector<FormatInfo> known_formats() {
+  std::vector<FormatInfo> formats;
+  for (const index::Format& format : index::formats()) formats.push_back({format.number, format.summary, {}});
+  for (const migration::Step& step : migration::chain()) formats[step.to - 1].step = step.revision;
+  return formats;
+}
+
+std::optional<Receipt> migrate(Store& store, std::uint32_t format, const MigrationOptions& options) {
+  StoreCore& core = core_of(store);
+  return migration::run(*core.environment(), format, options, migration::chain());
+}
+
+std::vector<Receipt> history(const ReadTxn& snapshot) {
+  const ReadTxnState& state = state_of(snapshot);
+  std::vector<Receipt> receipts;
+  migration::History(index::table(*state.transaction.environment(), index::TableId::history))
+      .for_each(state.transaction, [&](const Receipt& receipt) { receipts.push_back(receipt); });
+  return receipts;
+}
+
+ContentFingerprint fingerprint(const ReadTxn& snapshot, ColumnSet columns) {
+  const ReadTxnState& state = state_of(snapshot);
+  return migration::content_fingerprint(state.transaction, *state.components, columns);
+}
+
+ColumnSet columns_of_format(std::uint32_t format) {
+  if (const index::Format* known = index::format_numbered(format)) return known->columns;
+  throw Error(ErrorCode::no_such_format,
+              {"cannot look up format " + std::to_string(format), "a format that this library does not know",
+               index::known_formats(), "run 'piecemark formats' to see them"});
+}
+
+Verification verify(const ReadTxn& snapshot) {
+  const ReadTxnState& state = state_of(snapshot);
+  return migration::verify(state.transaction, *state.components);
+}
+
+}  // namespace piecemark

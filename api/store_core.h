@@ -1,0 +1,61 @@
+// What all copies of a store share: the open file and what is known of its format.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "engine/environment.h"
+#include "index/catalogue.h"
+#include "index/components.h"
+#include "migration/step.h"
+#include "piecemark/migration.h"
+#include "piecemark/store.h"
+
+namespace piecemark {
+
+class StoreCore {
+ public:
+  StoreCore(std::shared_ptr<engine::Environment> environment, const OpenOptions& options);
+
+  // The components in the format that the file has in this snapshot.
+  // Errors  format_changed
+  const index::Components& readable_components(const engine::ReadTransaction& transaction);
+
+  // The same for a write transaction.
+  // Errors  format_changed, format_too_old, format_too_new
+  const index::Components& writable_components(const engine::WriteTransaction& transaction) const;
+
+  const std::shared_ptr<engine::Environment>& environment() const { return environment_; }
+  const OpenOptions& options() const { return options_; }
+
+ private:
+  const index::Format& require_known(const engine::Stamp& stamp) const;
+
+  std::shared_ptr<engine::Environment> environment_;
+  OpenOptions options_;
+  std::vector<std::unique_ptr<index::Components>> components_;  // one for each known format
+  // Transaction id * 256 + format, of the newest snapshot whose stamp was read. The id changes with every
+  // commit, so that an upgrade by another process is noticed at the next transaction, at the price of one
+  // comparison. Only snapshots count: the id of a write transaction that is given up goes to the next one.
+  std::atomic<std::uint64_t> known_{0};
+};
+
+struct ReadTxnState {
+  std::shared_ptr<StoreCore> core;
+  engine::ReadTransaction transaction;
+  const index::Components* components;
+};
+
+struct WriteTxnState {
+  std::shared_ptr<StoreCore> core;
+  engine::WriteTransaction transaction;
+  const index::Components* components;
+  Timestamp now;  // the now() of the DDL: the same for the whole transaction
+};
+
+// What the other parts of the library may reach behind the public classes.
+StoreCore& core_of(const Store& store);
+const ReadTxnState& state_of(const ReadTxn& transaction);
+
+}  // namespace piecemark

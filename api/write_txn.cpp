@@ -1,0 +1,156 @@
+#include "piecemark/write_txn.h"
+
+#include <utility>
+
+#include "store_core.h"
+
+namespace piecemark {
+namespace {
+
+std::optional<Component> copy_of(const std::optional<ComponentRow>& row) {
+  return row ? std::optional(to_component(*row)) : std::nullopt;
+}
+
+std::vector<Component> copies_of(const std::unique_ptr<index::RowCursor>& rows) {
+  std::vector<Component> components;
+  for (ComponentRow row; rows->next(row);) components.push_back(to_component(row));
+  return components;
+}
+
+std::string inserting(std::string_view piece_mark) {
+  return "cannot insert component \"" + std::string(piece_mark) + "\"";
+}
+
+}  // namespace
+
+WriteTxn::WriteTxn(std::unique_ptr<WriteTxnState> state) : state_(std::move(state)) {}
+WriteTxn::WriteTxn(WriteTxn&&) noexcept = default;
+WriteTxn& WriteTxn::operator=(WriteTxn&&) noexcept = default;
+WriteTxn::~WriteTxn() = default;
+
+const WriteTxnState& WriteTxn::state() const {
+  if (!state_) {
+    throw Error(
+        ErrorCode::invalid_use,
+        {"cannot use a write transaction", "one that was committed or rolled back", {}, "begin a new one"});
+  }
+  return *state_;
+}
+
+WriteTxnState& WriteTxn::state() {
+  return const_cast<WriteTxnState&>(std::as_const(*this).state());
+}
+
+Uuid WriteTxn::insert(const Component& component) {
+  auto inserted = try_insert(component);
+  if (auto* violation = std::get_if<Violation>(&inserted)) {
+    throw ConstraintViolation(inserting(component.piece_mark), std::move(*violation));
+  }
+  return component.id;
+}
+
+std::variant<Uuid, Violation> WriteTxn::try_insert(const Component& component) {
+  WriteTxnState& in = state();
+  auto violation = in.components->insert(in.transaction, {row_of(component)});
+  if (!violation) return component.id;
+  if (violation->code == ErrorCode::unique_violation) return std::move(*violation);
+  throw ConstraintViolation(inserting(component.piece_mark), std::move(*violation));
+}
+
+Uuid WriteTxn::insert_columns(const ComponentColumns& columns) {
+  return upsert(columns, OnConflict::fail).id;
+}
+
+Upserted WriteTxn::upsert(const ComponentColumns& columns, OnConflict on_conflict) {
+  WriteTxnState& in = state();
+  auto result = in.components->upsert(in.transaction, columns, on_conflict, in.now);
+  if (auto* violation = std::get_if<Violation>(&result)) {
+    throw ConstraintViolation(inserting(columns.piece_mark.value().value_or("")), std::move(*violation));
+  }
+  return std::get<Upserted>(result);
+}
+
+bool WriteTxn::update(const Uuid& id, const ComponentColumns& changes) {
+  WriteTxnState& in = state();
+  auto result = in.components->update(in.transaction, id, changes, in.now);
+  if (auto* violation = std::get_if<Violation>(&result)) {
+    throw ConstraintViolation("cannot update component " + id.to_string(), std::move(*violation));
+  }
+  return std::get<bool>(result);
+}
+
+bool WriteTxn::erase(const Uuid& id) {
+  return state().components->erase(state().transaction, id);
+}
+
+Uuid WriteTxn::insert_drawing(const Drawing& drawing) {
+  if (auto violation = state().components->insert_drawing(state().transaction, drawing)) {
+    throw ConstraintViolation("cannot insert drawing " + drawing.id.to_string(), std::move(*violation));
+  }
+  return drawing.id;
+}
+
+bool WriteTxn::erase_drawing(const Uuid& id) {
+  return state().components->erase_drawing(state().transaction, id);
+}
+
+std::optional<Component> WriteTxn::get(const Uuid& id) const {
+  return copy_of(state().components->layout().get(state().transaction, id));
+}
+
+std::optional<Component> WriteTxn::find(const std::optional<Uuid>& drawing_id, std::string_view piece_mark,
+                                        std::optional<std::string_view> instance_identifier) const {
+  return copy_of(
+      state().components->layout().find(state().transaction, drawing_id, piece_mark, instance_identifier));
+}
+
+std::vector<Component> WriteTxn::with_key(const std::optional<Uuid>& drawing_id, std::string_view piece_mark,
+                                          std::optional<std::string_view> instance_identifier) const {
+  return copies_of(state().components->layout().with_key(state().transaction, drawing_id, piece_mark,
+                                                         instance_identifier));
+}
+
+std::vector<Component> WriteTxn::instances(const std::optional<Uuid>& drawing_id,
+                                           std::string_view piece_mark) const {
+  return copies_of(state().components->layout().instances(state().transaction, drawing_id, piece_mark));
+}
+
+std::vector<Component> WriteTxn::in_drawing(const std::optional<Uuid>& drawing_id) const {
+  return copies_of(state().components->layout().in_drawing(state().transaction, drawing_id));
+}
+
+std::optional<Drawing> WriteTxn::drawing(const Uuid& id) const {
+  return state().components->drawings().get(state().transaction, id);
+}
+
+std::vector<Drawing> WriteTxn::drawings() const {
+  std::vector<Drawing> drawings;
+  state().components->drawings().for_each(state().transaction,
+                                          [&](const Drawing& drawing) { drawings.push_back(drawing); });
+  return drawings;
+}
+
+std::uint64_t WriteTxn::component_count() const {
+  return state().components->layout().count(state().transaction);
+}
+std::uint64_t WriteTxn::drawing_count() const {
+  return state().components->drawings().count(state().transaction);
+}
+
+std::string WriteTxn::next_instance_identifier(const std::optional<Uuid>& drawing_id,
+                                               std::string_view piece_mark) const {
+  return state().components->next_instance_identifier(state().transaction, drawing_id, piece_mark);
+}
+
+void WriteTxn::commit() {
+  state();
+  const std::unique_ptr<WriteTxnState> ending = std::move(state_);
+  ending->transaction.commit();
+}
+
+void WriteTxn::rollback() {
+  state();
+  state_.reset();
+}
+
+}  // namespace piecemark

@@ -1,0 +1,582 @@
+#include "environment.h"
+
+#include <lmdb.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "container.h"
+#include "lmdb_error.h"
+
+namespace piecemark::engine {
+namespace {
+
+using Clock = std::chrono::system_clock;
+
+constexpr unsigned kReadersMax = 1022;
+constexpr unsigned kTablesMax = 32;
+constexpr unsigned kBaseFlags = MDB_NOSUBDIR | MDB_NOTLS;
+constexpr mdb_mode_t kFileMode = 0664;
+constexpr std::string_view kLockSuffix = "-lock";
+constexpr std::string_view kNewInfix = ".new-";
+constexpr auto kPollMin = std::chrono::milliseconds(1);
+constexpr auto kPollMax = std::chrono::milliseconds(16);
+
+std::string quoted(const std::string& path) {
+  return "'" + path + "'";
+}
+
+[[noreturn]] void throw_system_error(std::error_code error, const std::string& attempted,
+                                     const std::string& path) {
+  throw lmdb_error(error.value(), attempted, path);
+}
+
+void check(int code, const std::string& attempted, const std::string& path) {
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempted, path);
+}
+
+// Calls attempt() until it returns true; false when the time is over.
+template <class Attempt>
+bool poll_until(Clock::time_point deadline, const Attempt& attempt) {
+  for (auto pause = kPollMin;; pause = std::min(pause * 2, kPollMax)) {
+    if (attempt()) return true;
+    if (Clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+std::string in_seconds(std::uint32_t milliseconds) {
+  return std::to_string(milliseconds / 1000) + "." + std::to_string(milliseconds % 1000 / 100) + " s";
+}
+
+}  // namespace
+
+// The environments of this process. An entry stays until its environment is closed, so that a file is never
+// opened again while it is being closed.
+class Environment::Registry {
+ public:
+  static Registry& instance() {
+    static Registry registry;
+    return registry;
+  }
+
+  std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+
+  // The open environment of the file, if there is one. Waits for one that is being closed.
+  std::shared_ptr<Environment> find(std::unique_lock<std::mutex>& lock, const os::FileId& id) {
+    for (;;) {
+      const auto entry = environments_.find(id);
+      if (entry == environments_.end()) return nullptr;
+      if (entry->second.fork_generation != os::fork_generation()) {
+        environments_.erase(entry);  // The parent's; this process has none.
+        return nullptr;
+      }
+      if (auto open = entry->second.environment.lock()) return open;
+      closed_.wait(lock);
+    }
+  }
+
+  void add(const std::shared_ptr<Environment>& environment) {
+    environments_[environment->file_id_] = {environment, environment->fork_generation_};
+  }
+
+  void remove(const os::FileId& id) {
+    environments_.erase(id);
+    closed_.notify_all();
+  }
+
+ private:
+  struct Entry {
+    std::weak_ptr<Environment> environment;
+    std::uint64_t fork_generation = 0;
+  };
+
+  std::mutex mutex_;
+  std::condition_variable closed_;
+  std::map<os::FileId, Entry> environments_;
+};
+
+Environment::Environment(std::string path, const EnvironmentOptions& options)
+    : path_(std::move(path)), options_(options), fork_generation_(os::fork_generation()) {}
+
+std::shared_ptr<Environment> Environment::open(const std::string& path,
+                                               std::span<const std::string_view> tables,
+                                               const EnvironmentOptions& options) {
+  const std::string attempted = "cannot open " + quoted(path);
+  // All names of a file that differ by symbolic links share the lock file beside the file itself.
+  std::shared_ptr<Environment> opened(new Environment(os::resolved(path), options));
+  opened->open_file();
+
+  Registry& registry = Registry::instance();
+  auto lock = registry.lock();
+  if (auto present = registry.find(lock, opened->file_id_)) {
+    if (present->is_read_only() && !options.read_only) {
+      throw Error(ErrorCode::busy, {attempted + " for writing",
+                                    "this process has it open for reading only",
+                                    {},
+                                    "close that store first, or open it for writing to begin with"});
+    }
+    lock.unlock();
+    return present;
+  }
+  try {
+    opened->open_map();
+    opened->settle_after_dead_processes();
+    opened->open_tables(tables);
+  } catch (...) {
+    opened->close();  // Still under the registry's lock.
+    throw;
+  }
+  registry.add(opened);
+  return opened;
+}
+
+void Environment::open_file() {
+  const std::string attempted = "cannot open " + quoted(path_);
+  os::FileFacts facts;
+  if (auto error = os::facts_of(path_, facts)) throw_system_error(error, attempted, path_);
+  if (facts.is_directory || !facts.is_regular) {
+    throw Error(ErrorCode::not_a_store,
+                {attempted,
+                 facts.is_directory ? "a folder" : "something that is no regular file",
+                 {},
+                 "name the store file itself"});
+  }
+  if (facts.names > 1) {
+    throw Error(ErrorCode::unsafe_lock_file,
+                {attempted,
+                 "a file with " + std::to_string(facts.names) +
+                     " names (hard links), each of which would have a lock file of its own",
+                 {},
+                 "make a copy of the file, or remove its other names"});
+  }
+  if (const auto network = os::network_file_system(path_)) {
+    throw Error(ErrorCode::unsupported_platform, {attempted, "a file on " + std::string(*network),
+                                                  "files on local disks", "copy the file to a local disk"});
+  }
+  const auto access = options_.read_only ? os::Access::read : os::Access::read_write;
+  if (auto error = os::open_file(path_, access, file_)) throw_system_error(error, attempted, path_);
+  if (auto error = os::facts_of(file_, facts)) throw_system_error(error, attempted, path_);
+  file_id_ = facts.id;
+  os::close_in_forked_child(file_.descriptor());
+  require_lmdb_container(file_, path_);
+
+  os::FileFacts lock_facts;
+  if (!os::facts_of_link(path_ + std::string(kLockSuffix), lock_facts) && !lock_facts.is_regular) {
+    throw Error(ErrorCode::unsafe_lock_file, {attempted,
+                                              "a lock file " + quoted(path_ + std::string(kLockSuffix)) +
+                                                  " that is a symbolic link or no file",
+                                              {},
+                                              "remove it, if no program has the store open"});
+  }
+}
+
+void Environment::open_map() {
+  const std::string attempted = "cannot open " + quoted(path_);
+  check(mdb_env_create(&handle_), attempted, path_);
+  check(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
+  check(mdb_env_set_maxreaders(handle_, kReadersMax), attempted, path_);
+  // A file larger than the map makes LMDB use the larger size by itself.
+  check(mdb_env_set_mapsize(handle_, options_.map_size_bytes), attempted, path_);
+  const unsigned flags = kBaseFlags | (options_.read_only ? MDB_RDONLY : 0U);
+  int code = mdb_env_open(handle_, path_.c_str(), flags, kFileMode);
+  if (code != MDB_SUCCESS && options_.read_only && (code == EACCES || code == EROFS)) {
+    // There is no lock file and none can be made. Readers then share the lock on the data file, which keeps
+    // writers out for as long as they read.
+    mdb_env_close(std::exchange(handle_, nullptr));
+    check(mdb_env_create(&handle_), attempted, path_);
+    check(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
+    check(mdb_env_set_mapsize(handle_, options_.map_size_bytes), attempted, path_);
+    code = mdb_env_open(handle_, path_.c_str(), flags | MDB_NOLOCK, kFileMode);
+    reads_without_lock_file_ = true;
+  }
+  if (code != MDB_SUCCESS) {
+    mdb_env_close(std::exchange(handle_, nullptr));
+    check(code, attempted, path_);
+  }
+}
+
+// Frees the slots of readers that were killed, and makes the last commit of a killed writer visible: readers
+// learn of it only when the write lock is taken once more.
+void Environment::settle_after_dead_processes() {
+  if (reads_without_lock_file_) return;
+  int dead = 0;
+  check(mdb_reader_check(handle_, &dead), "cannot clear dead readers of " + quoted(path_), path_);
+  if (options_.read_only || !os::try_lock(file_, os::LockMode::exclusive))
+    return;  // A living writer does it.
+  MDB_txn* transaction = nullptr;
+  const int code = mdb_txn_begin(handle_, nullptr, 0, &transaction);
+  if (code == MDB_SUCCESS) mdb_txn_abort(transaction);
+  os::unlock(file_);
+  if (code != MDB_MAP_RESIZED) check(code, "cannot open " + quoted(path_), path_);
+}
+
+void Environment::open_tables(std::span<const std::string_view> names) {
+  const std::string attempted = "cannot open " + quoted(path_);
+  table_names_.assign(names.begin(), names.end());
+  enter();
+  MDB_txn* transaction = nullptr;
+  try {
+    transaction = begin(MDB_RDONLY, "open");
+    for (const std::string& name : table_names_) {
+      MDB_dbi handle = 0;
+      const int code = mdb_dbi_open(transaction, name.c_str(), 0, &handle);
+      if (code == MDB_NOTFOUND) {
+        throw Error(ErrorCode::not_a_store, {attempted,
+                                             "an LMDB file without the table '" + name + "'",
+                                             {},
+                                             "check that this is the right file"});
+      }
+      check(code, attempted, path_);
+      unsigned flags = 0;
+      check(mdb_dbi_flags(transaction, handle, &flags), attempted, path_);
+      if (flags != 0) {
+        throw Error(ErrorCode::corrupt_file,
+                    {attempted, "table '" + name + "' has flags " + std::to_string(flags),
+                     "tables without flags", "go back to a backup"});
+      }
+      tables_.push_back({handle, name});
+    }
+    const int code = mdb_txn_commit(std::exchange(transaction, nullptr));  // Keeps the table handles.
+    check(code, attempted, path_);
+  } catch (...) {
+    if (transaction != nullptr) mdb_txn_abort(transaction);
+    leave();
+    throw;
+  }
+  leave();
+}
+
+void Environment::create(const std::string& path, std::span<const std::string_view> tables,
+                         const std::function<void(WriteTransaction&, std::span<const Table>)>& fill) {
+  const std::string attempted = "cannot create " + quoted(path);
+  os::FileFacts facts;
+  if (!os::facts_of_link(path, facts)) {
+    throw Error(ErrorCode::file_exists,
+                {attempted, "a file of that name", {}, "choose another name, or remove the file"});
+  }
+  const auto slash = path.rfind('/');
+  const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string folder = path.substr(0, path.size() - base.size());
+
+  // Removes what killed creations have left: nobody holds the lock on it any more.
+  for (const std::string& name : os::neighbours_of(path)) {
+    if (!name.starts_with(base + std::string(kNewInfix))) continue;
+    os::File abandoned;
+    const bool is_data = !name.ends_with(kLockSuffix);
+    if (is_data && !os::open_file(folder + name, os::Access::read_write, abandoned) &&
+        os::try_lock(abandoned, os::LockMode::exclusive)) {
+      os::remove_quietly(folder + name);
+      os::remove_quietly(folder + name + std::string(kLockSuffix));
+    }
+  }
+
+  const std::string temporary = path + std::string(kNewInfix) + Uuid::generate().to_string();
+  const auto remove_temporary = [&] {
+    os::remove_quietly(temporary);
+    os::remove_quietly(temporary + std::string(kLockSuffix));
+  };
+  os::File file;
+  if (auto error = os::create_exclusively(temporary, file)) throw_system_error(error, attempted, path);
+  os::try_lock(file, os::LockMode::exclusive);
+  try {
+    {
+      std::shared_ptr<Environment> environment(new Environment(temporary, {}));
+      environment->file_id_ = {};  // Nobody else knows the name; the registry need not know the file.
+      environment->open_map();
+      MDB_txn* handle = nullptr;
+      check(mdb_txn_begin(environment->handle_, nullptr, 0, &handle), attempted, path);
+      environment->open_transactions_.fetch_add(1);
+      WriteTransaction transaction(environment, handle, false);
+      std::vector<Table> opened;
+      for (const std::string_view name : tables) {
+        MDB_dbi table = 0;
+        check(mdb_dbi_open(handle, std::string(name).c_str(), MDB_CREATE, &table), attempted, path);
+        opened.push_back({table, name});
+      }
+      fill(transaction, opened);
+      transaction.commit();
+    }
+    if (auto error = os::sync_file(temporary)) throw_system_error(error, attempted, path);
+    if (auto error = os::rename_without_replacing(temporary, path)) {
+      if (error == std::errc::file_exists) {
+        throw Error(ErrorCode::file_exists,
+                    {attempted, "a file of that name", {}, "choose another name, or remove the file"});
+      }
+      throw_system_error(error, attempted, path);
+    }
+    remove_temporary();  // Its lock file.
+    if (auto error = os::sync_folder_of(path)) throw_system_error(error, attempted, path);
+  } catch (...) {
+    remove_temporary();
+    throw;
+  }
+}
+
+Environment::~Environment() {
+  if (fork_generation_ != os::fork_generation()) {
+    // In a forked child the map and the slots belong to the parent, and the descriptor is closed already.
+    file_.abandon();
+    return;
+  }
+  if (handle_ == nullptr) {
+    close();
+    return;
+  }
+  Registry& registry = Registry::instance();
+  const auto lock = registry.lock();
+  close();
+  registry.remove(file_id_);
+}
+
+void Environment::close() noexcept {
+  if (handle_ != nullptr) mdb_env_close(std::exchange(handle_, nullptr));
+  if (file_) os::forget_in_forked_child(file_.descriptor());
+  file_.close();
+}
+
+void Environment::check_usable(const char* attempted) const {
+  if (fork_generation_ != os::fork_generation()) {
+    throw Error(ErrorCode::forked, {std::string("cannot ") + attempted + " " + quoted(path_),
+                                    "a store opened before fork, used in the child",
+                                    {},
+                                    "open the store again in the child"});
+  }
+  if (needs_reopen_.load(std::memory_order_relaxed)) {
+    throw lmdb_error(MDB_PANIC, std::string("cannot ") + attempted + " " + quoted(path_), path_);
+  }
+}
+
+// Registers a transaction, waiting while the map is being resized.
+void Environment::enter() {
+  for (;;) {
+    open_transactions_.fetch_add(1);
+    if (!resizing_.load()) return;
+    open_transactions_.fetch_sub(1);
+    const std::lock_guard wait(resize_mutex_);
+  }
+}
+
+void Environment::leave() noexcept {
+  open_transactions_.fetch_sub(1);
+}
+
+// Sets the size of the map, or adopts that of the file (0), once no transaction of this process is open. The
+// caller has not entered.
+void Environment::adopt_map_size(std::uint64_t bytes) {
+  const std::lock_guard exclusive(resize_mutex_);
+  resizing_.store(true);
+  const auto deadline = Clock::now() + std::chrono::milliseconds(options_.busy_timeout_ms);
+  const bool alone = poll_until(deadline, [&] { return open_transactions_.load() == 0; });
+  const int code = alone ? mdb_env_set_mapsize(handle_, bytes) : MDB_SUCCESS;
+  resizing_.store(false);
+  if (!alone) {
+    throw Error(ErrorCode::busy,
+                {"cannot resize the map of " + quoted(path_),
+                 "transactions of this process that stayed open for " + in_seconds(options_.busy_timeout_ms),
+                 {},
+                 "end them and try again"});
+  }
+  check(code, "cannot resize the map of " + quoted(path_), path_);
+}
+
+// Begins an LMDB transaction. The caller has entered, and still has when this throws.
+MDB_txn* Environment::begin(unsigned flags, const char* attempted) {
+  MDB_txn* transaction = nullptr;
+  int code = mdb_txn_begin(handle_, nullptr, flags, &transaction);
+  if (code == MDB_READERS_FULL) {
+    int dead = 0;
+    mdb_reader_check(handle_, &dead);
+    code = mdb_txn_begin(handle_, nullptr, flags, &transaction);
+  }
+  while (code == MDB_MAP_RESIZED) {
+    leave();
+    try {
+      adopt_map_size(0);
+    } catch (...) {
+      enter();
+      throw;
+    }
+    enter();
+    code = mdb_txn_begin(handle_, nullptr, flags, &transaction);
+  }
+  check(code, std::string("cannot ") + attempted + " " + quoted(path_), path_);
+  return transaction;
+}
+
+ReadTransaction Environment::begin_read() {
+  check_usable("read from");
+  if (reads_without_lock_file_) {
+    const std::lock_guard lock(shared_lock_mutex_);
+    const auto deadline = Clock::now() + std::chrono::milliseconds(options_.busy_timeout_ms);
+    if (shared_lock_count_ == 0 &&
+        !poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); })) {
+      throw Error(ErrorCode::busy,
+                  {"cannot read from " + quoted(path_),
+                   os::lock_holder(file_id_) + " is writing, and the folder takes no lock file",
+                   {},
+                   "try again later"});
+    }
+    ++shared_lock_count_;
+  }
+  enter();
+  try {
+    return {shared_from_this(), begin(MDB_RDONLY, "read from"), reads_without_lock_file_};
+  } catch (...) {
+    leave();
+    throw;
+  }
+}
+
+void Environment::end_read(MDB_txn* transaction, bool holds_file_lock) noexcept {
+  if (fork_generation_ != os::fork_generation()) return;
+  mdb_txn_abort(transaction);
+  leave();
+  if (holds_file_lock) {
+    const std::lock_guard lock(shared_lock_mutex_);
+    if (--shared_lock_count_ == 0) os::unlock(file_);
+  }
+}
+
+void Environment::take_turn() {
+  const auto deadline = Clock::now() + std::chrono::milliseconds(options_.busy_timeout_ms);
+  std::unique_lock lock(turn_mutex_);
+  if (turn_taken_ && turn_holder_ == std::this_thread::get_id()) {
+    throw Error(ErrorCode::busy, {"cannot write to " + quoted(path_),
+                                  "an open write transaction of this thread",
+                                  {},
+                                  "commit it or let go of it first"});
+  }
+  if (!turn_changed_.wait_until(lock, deadline, [&] { return !turn_taken_; })) {
+    throw Error(ErrorCode::busy, {"cannot write to " + quoted(path_),
+                                  "another thread of this process kept its write transaction for " +
+                                      in_seconds(options_.busy_timeout_ms),
+                                  {},
+                                  "wait for it to end, or raise busy_timeout_ms"});
+  }
+  turn_taken_ = true;
+  turn_holder_ = std::this_thread::get_id();
+}
+
+void Environment::lock_file() {
+  const auto deadline = Clock::now() + std::chrono::milliseconds(options_.busy_timeout_ms);
+  if (!poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::exclusive); })) {
+    throw Error(ErrorCode::busy, {"cannot write to " + quoted(path_),
+                                  os::lock_holder(file_id_) + " has held the write lock for " +
+                                      in_seconds(options_.busy_timeout_ms),
+                                  {},
+                                  "wait for it to end, or end it"});
+  }
+  os::FileFacts facts;
+  if (os::facts_of(path_, facts) || facts.id != file_id_) {
+    os::unlock(file_);
+    throw Error(ErrorCode::reopen_needed, {"cannot write to " + quoted(path_),
+                                           "the file was removed or replaced by another",
+                                           {},
+                                           "close the store and open it again"});
+  }
+}
+
+void Environment::release_turn() noexcept {
+  {
+    const std::lock_guard lock(turn_mutex_);
+    turn_taken_ = false;
+    turn_holder_ = {};
+  }
+  turn_changed_.notify_one();
+}
+
+// Keeps at least half of the map free. Where other transactions of this process are open, it waits for
+// another time.
+void Environment::grow_map_if_needed() {
+  MDB_envinfo info{};
+  MDB_stat statistics{};
+  mdb_env_info(handle_, &info);
+  mdb_env_stat(handle_, &statistics);
+  const std::uint64_t used = (info.me_last_pgno + 1) * statistics.ms_psize;
+  const bool wanted = wants_larger_map_.load() || used > info.me_mapsize / 2;
+  if (!wanted || open_transactions_.load() != 0) return;
+  adopt_map_size(info.me_mapsize * 2);
+  wants_larger_map_ = false;
+}
+
+WriteTransaction Environment::begin_write() {
+  check_usable("write to");
+  if (options_.read_only) {
+    throw Error(
+        ErrorCode::read_only,
+        {"cannot write to " + quoted(path_), "a store opened for reading", {}, "open it for writing"});
+  }
+  take_turn();
+  try {
+    lock_file();
+  } catch (...) {
+    release_turn();
+    throw;
+  }
+  bool entered = false;
+  try {
+    grow_map_if_needed();
+    enter();
+    entered = true;
+    return {shared_from_this(), begin(0, "write to"), false};
+  } catch (...) {
+    if (entered) leave();
+    os::unlock(file_);
+    release_turn();
+    throw;
+  }
+}
+
+void Environment::end_write(MDB_txn* transaction) noexcept {
+  if (fork_generation_ != os::fork_generation()) return;
+  mdb_txn_abort(transaction);
+  leave();
+  os::unlock(file_);
+  release_turn();
+}
+
+void Environment::commit(MDB_txn* transaction) {
+  const std::string attempted = "cannot commit to " + quoted(path_);
+  if (fork_generation_ != os::fork_generation()) check_usable("commit to");
+  const int code = mdb_txn_commit(transaction);
+  std::optional<Error> error;
+  if (code != MDB_SUCCESS) {
+    error = lmdb_error(code, attempted, path_);
+    // A full disk is met before anything is made visible, unless LMDB says otherwise when asked again. After
+    // any other failure nobody knows what reached the disk.
+    MDB_txn* probe = nullptr;
+    if (error->code() != ErrorCode::disk_full ||
+        mdb_txn_begin(handle_, nullptr, MDB_RDONLY, &probe) == MDB_PANIC) {
+      needs_reopen_ = true;
+    }
+    if (probe != nullptr) mdb_txn_abort(probe);
+    if (code == MDB_MAP_FULL) want_larger_map();
+  }
+  leave();
+  os::unlock(file_);
+  release_turn();
+  if (error) throw *error;
+}
+
+Environment::Usage Environment::usage() const {
+  MDB_envinfo info{};
+  MDB_stat statistics{};
+  mdb_env_info(handle_, &info);
+  mdb_env_stat(handle_, &statistics);
+  os::FileFacts facts;
+  os::facts_of(path_, facts);
+  return {
+      .file_bytes = facts.size_bytes,
+      .page_bytes = statistics.ms_psize,
+      .pages_used = info.me_last_pgno + 1,
+      .map_bytes = info.me_mapsize,
+      .readers = info.me_numreaders,
+  };
+}
+
+}  // namespace piecemark::engine

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "piecemark/error_code.h"
+#include "piecemark/export.h"
+
+namespace piecemark {
+
+// An instant in microseconds since 1970-01-01T00:00:00Z, in the proleptic Gregorian calendar.
+// Text reaches from year 1 to year 294276, the last one PostgreSQL knows.
+struct PIECEMARK_API Timestamp {
+  std::int64_t microseconds = 0;
+
+  static Timestamp now();
+
+  // Reads ISO 8601 and what PostgreSQL writes: a date, then optionally 'T' or blanks and a time with up to
+  // microseconds (more digits are rounded), then optionally an offset: Z, UTC, +hh, +hhmm, +hh:mm or
+  // +hh:mm:ss. Without an offset the time is UTC. Errors  invalid_datetime_format  the text has another form
+  //         datetime_field_overflow  month 13, 30 February, hour 25, a year outside the range, offset of 16
+  //         hours
+  static std::variant<Timestamp, ErrorCode> parse(std::string_view text);
+
+  // "2025-01-21T10:00:00.123456Z", always with six digits of a second.
+  std::string to_string() const;
+
+  friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
+};
+
+}  // namespace piecemark

@@ -1,0 +1,88 @@
+#include "lmdb_error.h"
+
+#include <lmdb.h>
+
+#include <cerrno>
+
+#include "os.h"
+
+namespace piecemark::engine {
+namespace {
+
+// LMDB reports a short write, which is how most file systems end a full disk, as EIO.
+constexpr std::uint64_t kFullBelowBytes = 1 << 20;
+
+Error disk_full(int code, const std::string& attempted, const std::string& path) {
+  std::string found = code == MDB_MAP_FULL ? "the map of the file is full" : mdb_strerror(code);
+  found += ", " + std::to_string(os::free_bytes(path)) + " bytes are free on the disk";
+  return {ErrorCode::disk_full,
+          {attempted,
+           std::move(found),
+           {},
+           "nothing was stored; free some space, or delete rows, and try again"}};
+}
+
+}  // namespace
+
+Error lmdb_error(int code, const std::string& attempted, const std::string& path) {
+  const std::string found = mdb_strerror(code);
+  switch (code) {
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return disk_full(code, attempted, path);
+    case EIO:
+      if (os::free_bytes(path) < kFullBelowBytes) return disk_full(code, attempted, path);
+      return {ErrorCode::io_error,
+              {attempted, found, {}, "check the disk and the system log, then open the file again"}};
+    case ENOENT:
+      return {ErrorCode::file_not_found,
+              {attempted, "no such file", {}, "check the name, or create the file"}};
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return {ErrorCode::permission_denied,
+              {attempted,
+               found,
+               {},
+               "ask for permission on the file and on its folder, which holds the lock file"}};
+    case MDB_INVALID:
+      return {ErrorCode::not_a_store, {attempted, found, {}, "check that this is the right file"}};
+    case MDB_VERSION_MISMATCH:
+      return {
+          ErrorCode::unsupported_container,
+          {attempted, found, "LMDB 0.9 files", "export with the build that wrote it, import with this one"}};
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_CURSOR_FULL:
+    case MDB_INCOMPATIBLE:
+    case MDB_BAD_VALSIZE:
+    case MDB_NOTFOUND:
+      return {ErrorCode::corrupt_file,
+              {attempted, found, {}, "stop writing to this file and go back to a backup"}};
+    case MDB_READERS_FULL:
+      return {ErrorCode::busy,
+              {attempted,
+               "every reader slot of the file is taken",
+               {},
+               "end read transactions that are no longer needed"}};
+    case MDB_PANIC:
+      return {ErrorCode::reopen_needed,
+              {attempted,
+               "an earlier commit failed half way",
+               {},
+               "close the store and open it again; the last complete commit is there"}};
+    case ENOMEM:
+      return {ErrorCode::io_error,
+              {attempted,
+               "no memory, or no address space for the map",
+               {},
+               "raise the limit (ulimit -v), or open with a smaller map"}};
+    default:
+      return {ErrorCode::io_error,
+              {attempted, found, {}, "check the disk and the system log, then open the file again"}};
+  }
+}
+
+}  // namespace piecemark::engine

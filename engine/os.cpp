@@ -1,0 +1,297 @@
+#include "os.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <utility>
+
+namespace piecemark::engine::os {
+namespace {
+
+std::error_code last_error() {
+  return {errno, std::generic_category()};
+}
+
+FileFacts facts_from(const struct stat& status) {
+  return {
+      .id = {.device = status.st_dev, .inode = status.st_ino},
+      .size_bytes = static_cast<std::uint64_t>(status.st_size),
+      .names = status.st_nlink,
+      .is_regular = S_ISREG(status.st_mode),
+      .is_directory = S_ISDIR(status.st_mode),
+      .is_symbolic_link = S_ISLNK(status.st_mode),
+  };
+}
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// What a forked child has to know and do. Only async-signal-safe calls are allowed in the child's handler, so
+// the descriptors lie in a fixed array of atomics.
+class ForkWatch {
+ public:
+  static ForkWatch& instance() {
+    static ForkWatch watch;
+    return watch;
+  }
+
+  std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+
+  void add(int descriptor) {
+    for (auto& slot : descriptors_) {
+      int empty = -1;
+      if (slot.compare_exchange_strong(empty, descriptor)) return;
+    }
+  }
+
+  void remove(int descriptor) {
+    for (auto& slot : descriptors_) {
+      int expected = descriptor;
+      if (slot.compare_exchange_strong(expected, -1)) return;
+    }
+  }
+
+ private:
+  ForkWatch() {
+    for (auto& slot : descriptors_) slot.store(-1);
+    pthread_atfork(nullptr, nullptr, [] { instance().in_child(); });
+  }
+
+  void in_child() {
+    generation_.fetch_add(1);
+    for (auto& slot : descriptors_) {
+      const int descriptor = slot.exchange(-1);
+      if (descriptor >= 0) ::close(descriptor);
+    }
+  }
+
+  std::atomic<std::uint64_t> generation_{0};
+  std::array<std::atomic<int>, 1024> descriptors_;
+};
+
+std::string process_name(const std::string& process_id) {
+  std::ifstream comm("/proc/" + process_id + "/comm");
+  std::string name;
+  std::getline(comm, name);
+  return name;
+}
+
+}  // namespace
+
+File::File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+File& File::operator=(File&& other) noexcept {
+  if (this != &other) {
+    close();
+    descriptor_ = std::exchange(other.descriptor_, -1);
+  }
+  return *this;
+}
+
+File::~File() {
+  close();
+}
+
+void File::close() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+}
+
+std::error_code open_file(const std::string& path, Access access, File& file) {
+  const int flags = (access == Access::read ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+  const int descriptor = ::open(path.c_str(), flags);
+  if (descriptor < 0) return last_error();
+  file = File(descriptor);
+  return {};
+}
+
+std::error_code facts_of(const std::string& path, FileFacts& facts) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return last_error();
+  facts = facts_from(status);
+  return {};
+}
+
+std::error_code facts_of_link(const std::string& path, FileFacts& facts) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return last_error();
+  facts = facts_from(status);
+  return {};
+}
+
+std::error_code facts_of(const File& file, FileFacts& facts) {
+  struct stat status {};
+  if (::fstat(file.descriptor(), &status) != 0) return last_error();
+  facts = facts_from(status);
+  return {};
+}
+
+std::string resolved(const std::string& path) {
+  char* real = ::realpath(path.c_str(), nullptr);
+  if (real == nullptr) return path;
+  std::string result(real);
+  std::free(real);
+  return result;
+}
+
+std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> into,
+                        std::size_t& read_bytes) {
+  read_bytes = 0;
+  while (read_bytes < into.size()) {
+    const ssize_t got = ::pread(file.descriptor(), into.data() + read_bytes, into.size() - read_bytes,
+                                static_cast<off_t>(offset + read_bytes));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return last_error();
+    if (got == 0) break;
+    read_bytes += static_cast<std::size_t>(got);
+  }
+  return {};
+}
+
+std::error_code sync_file(const std::string& path) {
+  File file;
+  if (auto error = open_file(path, Access::read, file)) return error;
+  return ::fsync(file.descriptor()) == 0 ? std::error_code() : last_error();
+}
+
+std::error_code sync_folder_of(const std::string& path) {
+  return sync_file(folder_of(path));
+}
+
+std::error_code rename_without_replacing(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (errno != EINVAL && errno != ENOSYS) return last_error();
+  // The file system cannot rename that way: a hard link fails just the same where the name is taken.
+  if (::link(from.c_str(), to.c_str()) != 0) return last_error();
+  return ::unlink(from.c_str()) == 0 ? std::error_code() : last_error();
+}
+
+std::error_code create_exclusively(const std::string& path, File& file) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0) return last_error();
+  file = File(descriptor);
+  return {};
+}
+
+void remove_quietly(const std::string& path) {
+  ::unlink(path.c_str());
+}
+
+std::vector<std::string> neighbours_of(const std::string& path) {
+  std::vector<std::string> names;
+  DIR* folder = ::opendir(folder_of(path).c_str());
+  if (folder == nullptr) return names;
+  while (const dirent* entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  ::closedir(folder);
+  return names;
+}
+
+bool try_lock(const File& file, LockMode mode) {
+  const int operation = (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
+  while (::flock(file.descriptor(), operation) != 0) {
+    if (errno != EINTR) return false;
+  }
+  return true;
+}
+
+void unlock(const File& file) {
+  ::flock(file.descriptor(), LOCK_UN);
+}
+
+std::string lock_holder(const FileId& id) {
+  // A line reads: "12: FLOCK  ADVISORY  WRITE 4711 fe:01:131076 0 EOF".
+  std::ifstream locks("/proc/locks");
+  std::array<char, 64> wanted{};
+  std::snprintf(wanted.data(), wanted.size(), "%02x:%02x:%llu", major(id.device), minor(id.device),
+                static_cast<unsigned long long>(id.inode));
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number;
+    std::string kind;
+    std::string advisory;
+    std::string mode;
+    std::string process_id;
+    std::string place;
+    words >> number >> kind >> advisory >> mode >> process_id >> place;
+    if (kind != "FLOCK" || place != wanted.data()) continue;
+    const std::string name = process_name(process_id);
+    return "process " + process_id + (name.empty() ? "" : " (" + name + ")");
+  }
+  return "another process";
+}
+
+std::uint64_t free_bytes(const std::string& path) {
+  struct statvfs status {};
+  if (::statvfs(folder_of(path).c_str(), &status) != 0) return UINT64_MAX;
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+std::optional<std::string_view> network_file_system(const std::string& path) {
+  struct statfs status {};
+  if (::statfs(path.c_str(), &status) != 0) return std::nullopt;
+  switch (static_cast<std::uint32_t>(status.f_type)) {
+    case 0x6969:
+      return "NFS";
+    case 0x517B:
+      return "SMB";
+    case 0xFF534D42:
+      return "CIFS";
+    case 0xFE534D42:
+      return "SMB2";
+    case 0x5346414F:
+      return "AFS";
+    case 0x00C36400:
+      return "Ceph";
+    default:
+      return std::nullopt;
+  }
+}
+
+std::uint64_t fork_generation() {
+  return ForkWatch::instance().generation();
+}
+void close_in_forked_child(int descriptor) {
+  ForkWatch::instance().add(descriptor);
+}
+void forget_in_forked_child(int descriptor) {
+  ForkWatch::instance().remove(descriptor);
+}
+
+void fill_random(std::span<std::byte> into) {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t got = ::getrandom(into.data() + done, into.size() - done, 0);
+    if (got < 0 && errno != EINTR)
+      std::terminate();  // Linux gives random bytes since 3.17, or the process cannot go on.
+    if (got > 0) done += static_cast<std::size_t>(got);
+  }
+}
+
+std::int64_t now_microseconds() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace piecemark::engine::os

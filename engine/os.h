@@ -1,0 +1,97 @@
+// The only place that calls the operating system: identity of files, locks, durability, free space,
+// randomness. A port to another system is another os_*.cpp behind this header.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace piecemark::engine::os {
+
+// Tells one file from another whatever its name.
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  friend auto operator<=>(const FileId&, const FileId&) = default;
+};
+
+struct FileFacts {
+  FileId id;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t names = 1;  // hard links
+  bool is_regular = false;
+  bool is_directory = false;
+  bool is_symbolic_link = false;
+};
+
+// An open file. Closed with the object.
+class File {
+ public:
+  File() = default;
+  explicit File(int descriptor) : descriptor_(descriptor) {}
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+  ~File();
+
+  explicit operator bool() const { return descriptor_ >= 0; }
+  int descriptor() const { return descriptor_; }
+  void close();
+  // Forgets the descriptor without closing it.
+  void abandon() { descriptor_ = -1; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+// All functions that return std::error_code leave it empty on success.
+
+// Opens an existing file for reading, or for reading and writing.
+enum class Access : std::uint8_t { read, read_write };
+std::error_code open_file(const std::string& path, Access access, File& file);
+std::error_code facts_of(const std::string& path, FileFacts& facts);  // follows symbolic links
+std::error_code facts_of_link(const std::string& path, FileFacts& facts);
+std::error_code facts_of(const File& file, FileFacts& facts);
+// The path with every symbolic link resolved; the path itself where that fails.
+std::string resolved(const std::string& path);
+// Reads up to into.size() bytes at the offset; fewer only at the end of the file.
+std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> into,
+                        std::size_t& read_bytes);
+
+std::error_code sync_file(const std::string& path);
+// Makes a created, renamed or removed name in the file's folder durable.
+std::error_code sync_folder_of(const std::string& path);
+// Gives the file a new name; fails with std::errc::file_exists where that name is taken.
+std::error_code rename_without_replacing(const std::string& from, const std::string& to);
+// Creates a file that nobody else has; fails with std::errc::file_exists where the name is taken.
+std::error_code create_exclusively(const std::string& path, File& file);
+void remove_quietly(const std::string& path);
+// The names in the folder of path, without their folder.
+std::vector<std::string> neighbours_of(const std::string& path);
+
+// Advisory whole-file lock that belongs to the open file, not to the process or thread.
+enum class LockMode : std::uint8_t { shared, exclusive };
+bool try_lock(const File& file, LockMode mode);
+void unlock(const File& file);
+// "process 4711 (drawing-app)" where the system tells who holds a lock on the file.
+std::string lock_holder(const FileId& id);
+
+std::uint64_t free_bytes(const std::string& path);
+// The name of the network file system that the file lies on, if it is one.
+std::optional<std::string_view> network_file_system(const std::string& path);
+
+// Counts the forks that lie between this process and the start of the program: differs in a child.
+std::uint64_t fork_generation();
+// Descriptors registered here are closed in a forked child, so that the child does not keep the parent's
+// locks.
+void close_in_forked_child(int descriptor);
+void forget_in_forked_child(int descriptor);
+
+void fill_random(std::span<std::byte> into);
+std::int64_t now_microseconds();  // since 1970-01-01 UTC
+
+}  // namespace piecemark::engine::os

@@ -1,0 +1,217 @@
+#include "piecemark/timestamp.h"
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+#include "os.h"
+
+namespace piecemark {
+namespace {
+
+using std::chrono::days;
+using std::chrono::sys_days;
+
+constexpr std::int64_t kSecond = 1'000'000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr int kYearMax = 294276;
+constexpr int kOffsetHoursMax = 15;
+
+// Days since 1970-01-01. std::chrono's calendar ends at year 32767; 400 years are always 146,097 days.
+constexpr std::int64_t kDaysPerEra = 146'097;
+std::int64_t days_of(int year, unsigned month, unsigned day) {
+  const int era = year / 400;
+  const std::chrono::year_month_day date{std::chrono::year{year % 400 + 400}, std::chrono::month{month},
+                                         std::chrono::day{day}};
+  return sys_days(date).time_since_epoch().count() + (era - 1) * kDaysPerEra;
+}
+
+bool is_date(int year, unsigned month, unsigned day) {
+  return std::chrono::year_month_day{std::chrono::year{year % 400 + 400}, std::chrono::month{month},
+                                     std::chrono::day{day}}
+      .ok();
+}
+
+// Reads the text from left to right.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  bool at_end() const { return at_ == text_.size(); }
+  bool at_digit() const { return !at_end() && text_[at_] >= '0' && text_[at_] <= '9'; }
+  bool take(char c) {
+    if (at_end() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  bool take_any(char a, char b) { return take(a) || take(b); }
+  void skip_blanks() {
+    while (take_any(' ', '\t')) {
+    }
+  }
+  // A number of min to max digits; nullopt where there are fewer or more.
+  std::optional<int> number(int digits_min, int digits_max, int* digits_found = nullptr) {
+    int value = 0;
+    int digits = 0;
+    while (at_digit() && digits < digits_max) {
+      value = value * 10 + (text_[at_] - '0');
+      ++at_;
+      ++digits;
+    }
+    if (digits_found != nullptr) *digits_found = digits;
+    return digits < digits_min || at_digit() ? std::nullopt : std::optional(value);
+  }
+  // The digits behind the decimal point, rounded to microseconds, halves to even as PostgreSQL does.
+  std::int64_t fraction() {
+    std::int64_t value = 0;
+    int digits = 0;
+    int next_digit = 0;
+    bool more = false;
+    for (; at_digit(); ++at_, ++digits) {
+      const int digit = text_[at_] - '0';
+      if (digits < 6) value = value * 10 + digit;
+      if (digits == 6) next_digit = digit;
+      if (digits > 6 && digit != 0) more = true;
+    }
+    for (; digits < 6; ++digits) value *= 10;
+    const bool up = next_digit > 5 || (next_digit == 5 && (more || value % 2 == 1));
+    return value + (up ? 1 : 0);
+  }
+
+ private:
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+struct Parsed {
+  std::int64_t microseconds = 0;
+  std::optional<ErrorCode> error;
+};
+
+constexpr Parsed kMalformed{0, ErrorCode::invalid_datetime_format};
+constexpr Parsed kOverflow{0, ErrorCode::datetime_field_overflow};
+
+Parsed parse_date(Scanner& in) {
+  int year_digits = 0;
+  const auto year = in.number(1, 6, &year_digits);
+  if (!year || !in.take('-')) return kMalformed;
+  const auto month = in.number(1, 2);
+  if (!month || !in.take('-')) return kMalformed;
+  const auto day = in.number(1, 2);
+  if (!day) return kMalformed;
+  // Two digits could mean another century, or a day.
+  if (year_digits < 3 || *year < 1 || *year > kYearMax) return kOverflow;
+  if (!is_date(*year, static_cast<unsigned>(*month), static_cast<unsigned>(*day))) return kOverflow;
+  return {days_of(*year, static_cast<unsigned>(*month), static_cast<unsigned>(*day)) * kDay, std::nullopt};
+}
+
+Parsed parse_time(Scanner& in) {
+  const auto hour = in.number(1, 2);
+  if (!hour || !in.take(':')) return kMalformed;
+  const auto minute = in.number(1, 2);
+  if (!minute) return kMalformed;
+  int second = 0;
+  std::int64_t fraction = 0;
+  if (in.take(':')) {
+    const auto given = in.number(1, 2);
+    if (!given) return kMalformed;
+    second = *given;
+    if (in.take('.')) fraction = in.fraction();
+  }
+  // 24:00:00 is the next midnight and second 60 the next minute, as in PostgreSQL.
+  const std::int64_t time = *hour * kHour + *minute * kMinute + second * kSecond + fraction;
+  if (*hour > 24 || *minute > 59 || second > 60 || time > kDay) return kOverflow;
+  return {time, std::nullopt};
+}
+
+Parsed parse_offset(Scanner& in) {
+  if (in.take_any('Z', 'z')) return {};
+  if (in.take_any('U', 'u')) {
+    return in.take_any('T', 't') && in.take_any('C', 'c') ? Parsed{} : kMalformed;
+  }
+  const bool west = in.take('-');
+  if (!west && !in.take('+')) return kMalformed;
+  int digits = 0;
+  const auto leading = in.number(1, 4, &digits);
+  if (!leading) return kMalformed;
+  int hour = *leading;
+  int minute = 0;
+  int second = 0;
+  if (digits > 2) {
+    hour = *leading / 100;
+    minute = *leading % 100;
+  } else if (in.take(':')) {
+    const auto given = in.number(1, 2);
+    if (!given) return kMalformed;
+    minute = *given;
+    if (in.take(':')) {
+      const auto more = in.number(1, 2);
+      if (!more) return kMalformed;
+      second = *more;
+    }
+  }
+  if (hour > kOffsetHoursMax || minute > 59 || second > 59) return kOverflow;
+  const std::int64_t offset = hour * kHour + minute * kMinute + second * kSecond;
+  return {west ? -offset : offset, std::nullopt};
+}
+
+}  // namespace
+
+Timestamp Timestamp::now() {
+  return {engine::os::now_microseconds()};
+}
+
+std::variant<Timestamp, ErrorCode> Timestamp::parse(std::string_view text) {
+  Scanner in(text);
+  in.skip_blanks();
+  const Parsed date = parse_date(in);
+  if (date.error) return *date.error;
+  const bool has_separator = in.take_any('T', 't');
+  in.skip_blanks();
+  Parsed time;
+  Parsed offset;
+  if (!in.at_end() || has_separator) {
+    time = parse_time(in);
+    if (time.error) return *time.error;
+    in.skip_blanks();
+    if (!in.at_end()) {
+      offset = parse_offset(in);
+      if (offset.error) return *offset.error;
+      in.skip_blanks();
+    }
+  }
+  if (!in.at_end()) return ErrorCode::invalid_datetime_format;
+
+  const std::int64_t microseconds = date.microseconds + time.microseconds - offset.microseconds;
+  static const std::int64_t first = days_of(1, 1, 1) * kDay;
+  static const std::int64_t end = (days_of(kYearMax, 12, 31) + 1) * kDay;
+  if (microseconds < first || microseconds >= end) return ErrorCode::datetime_field_overflow;
+  return Timestamp{microseconds};
+}
+
+std::string Timestamp::to_string() const {
+  std::int64_t day = microseconds / kDay;
+  std::int64_t rest = microseconds % kDay;
+  if (rest < 0) {
+    rest += kDay;
+    --day;
+  }
+  // Moves the date into years that std::chrono can hold, and back.
+  std::int64_t eras = day / kDaysPerEra;
+  if (day % kDaysPerEra < 0) --eras;
+  const std::chrono::year_month_day date{sys_days(days(day - eras * kDaysPerEra))};
+  const long long year = static_cast<int>(date.year()) + eras * 400;
+
+  std::array<char, 48> text{};
+  const int size =
+      std::snprintf(text.data(), text.size(), "%04lld-%02u-%02uT%02lld:%02lld:%02lld.%06lldZ", year,
+                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                    static_cast<long long>(rest / kHour), static_cast<long long>(rest / kMinute % 60),
+                    static_cast<long long>(rest / kSecond % 60), static_cast<long long>(rest % kSecond));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+}  // namespace piecemark

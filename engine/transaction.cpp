@@ -1,0 +1,194 @@
+#include "transaction.h"
+
+#include <lmdb.h>
+
+#include <utility>
+
+#include "environment.h"
+#include "lmdb_error.h"
+
+namespace piecemark::engine {
+namespace {
+
+MDB_val to_value(Bytes bytes) {
+  return {bytes.size(), const_cast<char*>(bytes.data())};
+}
+Bytes to_bytes(const MDB_val& value) {
+  return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+
+std::string attempt(const char* what, const Environment& environment) {
+  return std::string("cannot ") + what + " '" + environment.path() + "'";
+}
+
+}  // namespace
+
+ReadTransaction::ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle,
+                                 bool holds_file_lock)
+    : environment_(std::move(environment)), handle_(handle), holds_file_lock_(holds_file_lock) {}
+
+ReadTransaction::ReadTransaction(ReadTransaction&& other) noexcept
+    : environment_(std::move(other.environment_)),
+      handle_(std::exchange(other.handle_, nullptr)),
+      holds_file_lock_(std::exchange(other.holds_file_lock_, false)) {}
+
+ReadTransaction& ReadTransaction::operator=(ReadTransaction&& other) noexcept {
+  if (this != &other) {
+    end();
+    environment_ = std::move(other.environment_);
+    handle_ = std::exchange(other.handle_, nullptr);
+    holds_file_lock_ = std::exchange(other.holds_file_lock_, false);
+  }
+  return *this;
+}
+
+ReadTransaction::~ReadTransaction() {
+  end();
+}
+
+void ReadTransaction::end() noexcept {
+  if (handle_ == nullptr) return;
+  environment_->end_read(std::exchange(handle_, nullptr), std::exchange(holds_file_lock_, false));
+}
+
+std::optional<Bytes> ReadTransaction::get(const Table& table, Bytes key) const {
+  MDB_val wanted = to_value(key);
+  MDB_val found{};
+  const int code = mdb_get(handle_, table.handle, &wanted, &found);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
+  return to_bytes(found);
+}
+
+std::uint64_t ReadTransaction::entries(const Table& table) const {
+  MDB_stat statistics{};
+  const int code = mdb_stat(handle_, table.handle, &statistics);
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
+  return statistics.ms_entries;
+}
+
+std::uint64_t ReadTransaction::id() const {
+  return mdb_txn_id(handle_);
+}
+
+WriteTransaction& WriteTransaction::operator=(WriteTransaction&& other) noexcept {
+  if (this != &other) {
+    rollback();
+    ReadTransaction::operator=(std::move(other));
+    is_broken_ = std::exchange(other.is_broken_, false);
+  }
+  return *this;
+}
+
+WriteTransaction::~WriteTransaction() {
+  rollback();
+}
+
+void WriteTransaction::rollback() noexcept {
+  if (handle_ != nullptr) environment_->end_write(std::exchange(handle_, nullptr));
+}
+
+void WriteTransaction::check(int code, const char* attempted) {
+  if (code == MDB_SUCCESS) return;
+  is_broken_ = true;
+  if (code == MDB_MAP_FULL) environment_->want_larger_map();
+  throw lmdb_error(code, attempt(attempted, *environment_), environment_->path());
+}
+
+int WriteTransaction::store(const Table& table, Bytes key, Bytes value, unsigned flags) {
+  if (handle_ == nullptr || is_broken_) {
+    throw Error(ErrorCode::invalid_use, {attempt("write to", *environment_),
+                                         "a write transaction that has ended or failed",
+                                         {},
+                                         "begin a new write transaction"});
+  }
+  MDB_val wanted = to_value(key);
+  MDB_val stored = to_value(value);
+  return mdb_put(handle_, table.handle, &wanted, &stored, flags);
+}
+
+void WriteTransaction::put(const Table& table, Bytes key, Bytes value) {
+  check(store(table, key, value, 0), "write to");
+}
+
+bool WriteTransaction::insert(const Table& table, Bytes key, Bytes value) {
+  const int code = store(table, key, value, MDB_NOOVERWRITE);
+  if (code == MDB_KEYEXIST) return false;
+  check(code, "write to");
+  return true;
+}
+
+void WriteTransaction::append(const Table& table, Bytes key, Bytes value) {
+  const int code = store(table, key, value, MDB_APPEND);
+  // Keys come sorted from a table whose order a damaged file may have broken.
+  check(code == MDB_KEYEXIST ? MDB_CORRUPTED : code, "write to");
+}
+
+bool WriteTransaction::erase(const Table& table, Bytes key) {
+  MDB_val wanted = to_value(key);
+  const int code = is_broken_ ? MDB_BAD_TXN : mdb_del(handle_, table.handle, &wanted, nullptr);
+  if (code == MDB_NOTFOUND) return false;
+  check(code, "delete from");
+  return true;
+}
+
+void WriteTransaction::clear(const Table& table) {
+  check(is_broken_ ? MDB_BAD_TXN : mdb_drop(handle_, table.handle, 0), "delete from");
+}
+
+void WriteTransaction::commit() {
+  if (handle_ == nullptr || is_broken_) {
+    throw Error(ErrorCode::invalid_use, {attempt("commit to", *environment_),
+                                         "a write transaction that has ended or failed",
+                                         {},
+                                         "begin a new write transaction and repeat the changes"});
+  }
+  environment_->commit(std::exchange(handle_, nullptr));
+}
+
+Cursor::Cursor(const ReadTransaction& transaction, const Table& table) : transaction_(&transaction) {
+  const int code = mdb_cursor_open(transaction.handle_, table.handle, &handle_);
+  if (code != MDB_SUCCESS) {
+    const Environment& environment = *transaction.environment();
+    throw lmdb_error(code, attempt("read from", environment), environment.path());
+  }
+}
+
+Cursor::Cursor(Cursor&& other) noexcept
+    : transaction_(other.transaction_),
+      handle_(std::exchange(other.handle_, nullptr)),
+      key_(other.key_),
+      value_(other.value_) {}
+
+Cursor::~Cursor() {
+  if (handle_ != nullptr) mdb_cursor_close(handle_);
+}
+
+bool Cursor::first() {
+  return move(MDB_FIRST);
+}
+
+bool Cursor::seek(Bytes key) {
+  key_ = key;
+  return move(MDB_SET_RANGE);
+}
+
+bool Cursor::next() {
+  return move(MDB_NEXT);
+}
+
+bool Cursor::move(int operation) {
+  MDB_val key = to_value(key_);
+  MDB_val value{};
+  const int code = mdb_cursor_get(handle_, &key, &value, static_cast<MDB_cursor_op>(operation));
+  if (code == MDB_NOTFOUND) return false;
+  if (code != MDB_SUCCESS) {
+    const Environment& environment = *transaction_->environment();
+    throw lmdb_error(code, attempt("read from", environment), environment.path());
+  }
+  key_ = to_bytes(key);
+  value_ = to_bytes(value);
+  return true;
+}
+
+}  // namespace piecemark::engine

@@ -1,0 +1,110 @@
+// Transactions, cursors and tables: LMDB's calls as types that clean up after themselves and report failures
+// as Error. Only keys and values pass through; what they mean is decided above.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "bytes.h"
+
+struct MDB_txn;
+struct MDB_cursor;
+
+namespace piecemark::engine {
+
+class Environment;
+
+// A named table of the file. Valid as long as its environment.
+struct Table {
+  unsigned handle = 0;
+  std::string_view name;
+};
+
+// A consistent snapshot. Bytes returned point into the map and end with the transaction.
+// Threads  one at a time; it may move between threads.
+class ReadTransaction {
+ public:
+  ReadTransaction(ReadTransaction&& other) noexcept;
+  ReadTransaction& operator=(ReadTransaction&& other) noexcept;
+  ~ReadTransaction();
+
+  std::optional<Bytes> get(const Table& table, Bytes key) const;
+  std::uint64_t entries(const Table& table) const;
+  // Grows with every commit; equal ids are equal snapshots.
+  std::uint64_t id() const;
+
+  const std::shared_ptr<Environment>& environment() const { return environment_; }
+
+ protected:
+  friend class Environment;
+  friend class Cursor;
+  ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle, bool holds_file_lock);
+
+  void end() noexcept;
+
+  std::shared_ptr<Environment> environment_;
+  MDB_txn* handle_ = nullptr;
+  bool holds_file_lock_ = false;
+};
+
+// The one write transaction of the file; it reads its own writes. Destroyed without commit(), it leaves no
+// trace. Bytes returned are valid until the next write. Threads  stays on the thread that began it. After an
+// error from a write the transaction is broken: every further call throws invalid_use, and commit too.
+class WriteTransaction : public ReadTransaction {
+ public:
+  WriteTransaction(WriteTransaction&&) noexcept = default;
+  WriteTransaction& operator=(WriteTransaction&&) noexcept;
+  ~WriteTransaction();
+
+  void put(const Table& table, Bytes key, Bytes value);
+  // Stores only where the key is free; false, and nothing changed, where it is taken.
+  bool insert(const Table& table, Bytes key, Bytes value);
+  // Stores a key greater than all others of the table; fills pages completely.
+  void append(const Table& table, Bytes key, Bytes value);
+  bool erase(const Table& table, Bytes key);
+  void clear(const Table& table);
+
+  // Durable when it returns. On failure nothing was stored and the transaction is over.
+  // Errors  disk_full, io_error, reopen_needed
+  void commit();
+  bool is_open() const { return handle_ != nullptr; }
+
+ private:
+  friend class Environment;
+  using ReadTransaction::ReadTransaction;
+
+  int store(const Table& table, Bytes key, Bytes value, unsigned flags);
+  void check(int code, const char* attempted);
+  void rollback() noexcept;
+
+  bool is_broken_ = false;
+};
+
+// Walks a table in key order. Bytes are valid until the cursor moves or the transaction writes.
+class Cursor {
+ public:
+  Cursor(const ReadTransaction& transaction, const Table& table);
+  Cursor(Cursor&& other) noexcept;
+  Cursor& operator=(Cursor&&) = delete;
+  ~Cursor();
+
+  bool first();
+  // To the first key that is not less.
+  bool seek(Bytes key);
+  bool next();
+
+  Bytes key() const { return key_; }
+  Bytes value() const { return value_; }
+
+ private:
+  bool move(int operation);
+
+  const ReadTransaction* transaction_;
+  MDB_cursor* handle_ = nullptr;
+  Bytes key_;
+  Bytes value_;
+};
+
+}  // namespace piecemark::engine

@@ -1,0 +1,40 @@
+// The `drawings` table: the same in every format. id -> record of the drawing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "engine/transaction.h"
+#include "piecemark/drawing.h"
+
+namespace piecemark::index {
+
+class Drawings {
+ public:
+  explicit Drawings(const engine::Table& table) : table_(table) {}
+
+  bool contains(const engine::ReadTransaction& transaction, const Uuid& id) const;
+  std::optional<Drawing> get(const engine::ReadTransaction& transaction, const Uuid& id) const;
+  std::uint64_t count(const engine::ReadTransaction& transaction) const;
+  // In the order of the ids.
+  void for_each(const engine::ReadTransaction& transaction,
+                const std::function<void(const Drawing&)>& visit) const;
+
+  // False, and nothing changed, where the id is taken.
+  bool insert(engine::WriteTransaction& transaction, const Drawing& drawing) const;
+  // Leaves the components of the drawing to the caller.
+  bool erase(engine::WriteTransaction& transaction, const Uuid& id) const;
+
+  // Reports every record that is damaged, and gives the sound ones to `visit`.
+  void verify(const engine::ReadTransaction& transaction, const std::function<void(const Drawing&)>& visit,
+              const std::function<void(std::string)>& report) const;
+
+ private:
+  Drawing decode(engine::Bytes key, engine::Bytes record) const;
+
+  engine::Table table_;
+};
+
+}  // namespace piecemark::index

@@ -1,0 +1,354 @@
+#include "ordered.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/key.h"
+#include "engine/record.h"
+
+namespace piecemark::index {
+namespace {
+
+using engine::Bytes;
+using engine::bytes_of;
+using engine::Cursor;
+using engine::KeyWriter;
+using engine::ReadTransaction;
+using engine::uuid_from;
+using engine::WriteTransaction;
+
+std::string encode_entry(const engine::Table& table, Bytes key, const Uuid& id) {
+  std::string entry(engine::kChecksumSize, '\0');
+  entry.append(bytes_of(id));
+  engine::seal({table.name, key}, entry);
+  return entry;
+}
+
+std::string describe(Bytes key) {
+  return "key " + engine::to_hex(key);
+}
+
+}  // namespace
+
+bool OrderedLayout::is_constrained(const DrawingKey& drawing, const InstanceKey& instance) const {
+  if (nulls_not_distinct_) return true;
+  return drawing && (instance || !format_.has(Column::instance_identifier));
+}
+
+std::string OrderedLayout::key_columns(const DrawingKey& drawing, std::string_view piece_mark,
+                                       const InstanceKey& instance) const {
+  KeyWriter key;
+  key.nullable_uuid(drawing).text(piece_mark);
+  if (format_.has(Column::instance_identifier)) key.nullable_text(instance);
+  return key.take();
+}
+
+std::string OrderedLayout::key_of(const ComponentRow& row) const {
+  std::string key = key_columns(row.drawing_id, row.piece_mark, row.instance_identifier);
+  if (!is_constrained(row.drawing_id, row.instance_identifier)) key.append(bytes_of(row.id));
+  return key;
+}
+
+ComponentRow OrderedLayout::decode(const Uuid& id, Bytes record) const {
+  ComponentRow row;
+  engine::decode_record({rows_.name, bytes_of(id)}, record, format_.class_version, row);
+  row.id = id;
+  return row;
+}
+
+Uuid OrderedLayout::decode_entry(Bytes key, Bytes entry) const {
+  const Bytes payload = engine::unseal({unique_.name, key}, entry);
+  if (payload.size() != sizeof(Uuid))
+    engine::throw_corrupt_record({unique_.name, key}, "an entry that holds no id");
+  return uuid_from(payload);
+}
+
+ComponentRow OrderedLayout::row_behind(const ReadTransaction& transaction, Bytes key, Bytes entry) const {
+  const Uuid id = decode_entry(key, entry);
+  const auto record = transaction.get(rows_, bytes_of(id));
+  if (!record)
+    engine::throw_corrupt_record({unique_.name, key},
+                                 "an entry for component " + id.to_string() + ", which is not there");
+  return decode(id, *record);
+}
+
+std::optional<ComponentRow> OrderedLayout::get(const ReadTransaction& transaction, const Uuid& id) const {
+  const auto record = transaction.get(rows_, bytes_of(id));
+  return record ? std::optional(decode(id, *record)) : std::nullopt;
+}
+
+std::optional<ComponentRow> OrderedLayout::find(const ReadTransaction& transaction, const DrawingKey& drawing,
+                                                std::string_view piece_mark,
+                                                const InstanceKey& instance) const {
+  if (instance && !format_.has(Column::instance_identifier)) return std::nullopt;
+  const std::string key = key_columns(drawing, piece_mark, instance);
+  if (is_constrained(drawing, instance)) {
+    const auto entry = transaction.get(unique_, key);
+    return entry ? std::optional(row_behind(transaction, key, *entry)) : std::nullopt;
+  }
+  Cursor cursor(transaction, unique_);
+  if (!cursor.seek(key) || !cursor.key().starts_with(key)) return std::nullopt;
+  return row_behind(transaction, cursor.key(), cursor.value());
+}
+
+std::uint64_t OrderedLayout::count(const ReadTransaction& transaction) const {
+  return transaction.entries(rows_);
+}
+
+// Rows in the order of their ids.
+class OrderedLayout::ById final : public RowCursor {
+ public:
+  ById(const OrderedLayout& layout, const ReadTransaction& transaction)
+      : layout_(layout), cursor_(transaction, layout.rows_) {}
+
+  bool next(ComponentRow& row) override {
+    if (!(std::exchange(is_started_, true) ? cursor_.next() : cursor_.first())) return false;
+    if (cursor_.key().size() != sizeof(Uuid)) {
+      engine::throw_corrupt_record({layout_.rows_.name, cursor_.key()}, "a key that is no id");
+    }
+    row = layout_.decode(uuid_from(cursor_.key()), cursor_.value());
+    return true;
+  }
+
+ private:
+  const OrderedLayout& layout_;
+  Cursor cursor_;
+  bool is_started_ = false;
+};
+
+// Rows whose key begins with the prefix, in the order of the index.
+class OrderedLayout::ByKey final : public RowCursor {
+ public:
+  ByKey(const OrderedLayout& layout, const ReadTransaction& transaction, std::string prefix)
+      : layout_(layout),
+        transaction_(transaction),
+        cursor_(transaction, layout.unique_),
+        prefix_(std::move(prefix)) {}
+
+  bool next(ComponentRow& row) override {
+    if (!(std::exchange(is_started_, true) ? cursor_.next() : start())) return false;
+    if (!cursor_.key().starts_with(prefix_)) return false;
+    row = layout_.row_behind(transaction_, cursor_.key(), cursor_.value());
+    return true;
+  }
+
+ private:
+  bool start() { return prefix_.empty() ? cursor_.first() : cursor_.seek(prefix_); }
+
+  const OrderedLayout& layout_;
+  const ReadTransaction& transaction_;
+  Cursor cursor_;
+  std::string prefix_;
+  bool is_started_ = false;
+};
+
+std::unique_ptr<RowCursor> OrderedLayout::all_by_id(const ReadTransaction& transaction) const {
+  return std::make_unique<ById>(*this, transaction);
+}
+
+std::unique_ptr<RowCursor> OrderedLayout::all_by_key(const ReadTransaction& transaction) const {
+  return std::make_unique<ByKey>(*this, transaction, std::string());
+}
+
+std::unique_ptr<RowCursor> OrderedLayout::in_drawing(const ReadTransaction& transaction,
+                                                     const DrawingKey& drawing) const {
+  return std::make_unique<ByKey>(*this, transaction, KeyWriter().nullable_uuid(drawing).take());
+}
+
+std::unique_ptr<RowCursor> OrderedLayout::instances(const ReadTransaction& transaction,
+                                                    const DrawingKey& drawing,
+                                                    std::string_view piece_mark) const {
+  return std::make_unique<ByKey>(*this, transaction,
+                                 KeyWriter().nullable_uuid(drawing).text(piece_mark).take());
+}
+
+std::unique_ptr<RowCursor> OrderedLayout::with_key(const ReadTransaction& transaction,
+                                                   const DrawingKey& drawing, std::string_view piece_mark,
+                                                   const InstanceKey& instance) const {
+  class None final : public RowCursor {
+    bool next(ComponentRow&) override { return false; }
+  };
+  if (instance && !format_.has(Column::instance_identifier)) return std::make_unique<None>();
+  return std::make_unique<ByKey>(*this, transaction, key_columns(drawing, piece_mark, instance));
+}
+
+std::optional<Conflict> OrderedLayout::insert(WriteTransaction& transaction, const ComponentRow& row) const {
+  std::string record;
+  engine::encode_record({rows_.name, bytes_of(row.id)}, row, format_.class_version, record);
+  if (!transaction.insert(rows_, bytes_of(row.id), record)) return Conflict{Conflict::On::id, row.id};
+  const std::string key = key_of(row);
+  if (!transaction.insert(unique_, key, encode_entry(unique_, key, row.id))) {
+    const Uuid existing = decode_entry(key, *transaction.get(unique_, key));
+    transaction.erase(rows_, bytes_of(row.id));
+    return Conflict{Conflict::On::key, existing};
+  }
+  return std::nullopt;
+}
+
+std::optional<Conflict> OrderedLayout::replace(WriteTransaction& transaction, const ComponentRow& before,
+                                               const ComponentRow& after) const {
+  const bool id_changes = before.id != after.id;
+  if (id_changes && transaction.get(rows_, bytes_of(after.id))) return Conflict{Conflict::On::id, after.id};
+  const std::string key_before = key_of(before);
+  const std::string key_after = key_of(after);
+  if (key_after != key_before) {
+    if (!transaction.insert(unique_, key_after, encode_entry(unique_, key_after, after.id))) {
+      return Conflict{Conflict::On::key, decode_entry(key_after, *transaction.get(unique_, key_after))};
+    }
+    transaction.erase(unique_, key_before);
+  } else if (id_changes) {
+    transaction.put(unique_, key_after, encode_entry(unique_, key_after, after.id));
+  }
+  if (id_changes) transaction.erase(rows_, bytes_of(before.id));
+  std::string record;
+  engine::encode_record({rows_.name, bytes_of(after.id)}, after, format_.class_version, record);
+  transaction.put(rows_, bytes_of(after.id), record);
+  return std::nullopt;
+}
+
+void OrderedLayout::erase(WriteTransaction& transaction, const ComponentRow& row) const {
+  const std::string key = key_of(row);
+  transaction.erase(unique_, key);
+  transaction.erase(rows_, bytes_of(row.id));
+}
+
+std::uint64_t OrderedLayout::erase_drawing(WriteTransaction& transaction, const Uuid& drawing) const {
+  // The entries are collected first: a write may move what a cursor points to.
+  std::vector<std::pair<std::string, Uuid>> entries;
+  const std::string prefix = KeyWriter().nullable_uuid(drawing).take();
+  Cursor cursor(transaction, unique_);
+  for (bool found = cursor.seek(prefix); found && cursor.key().starts_with(prefix); found = cursor.next()) {
+    entries.emplace_back(cursor.key(), decode_entry(cursor.key(), cursor.value()));
+  }
+  for (const auto& [key, id] : entries) {
+    transaction.erase(unique_, key);
+    transaction.erase(rows_, bytes_of(id));
+  }
+  return entries.size();
+}
+
+// Appends the records as they come, and the index sorted at the end.
+//
+// Memory  about the size of all keys: some 70 bytes a row.
+class OrderedLayout::Bulk final : public BulkWriter {
+ public:
+  Bulk(const OrderedLayout& layout, WriteTransaction& transaction)
+      : layout_(layout), transaction_(transaction) {}
+
+  void add(const ComponentRow& row) override {
+    const engine::Table& rows = layout_.rows_;
+    const std::string key = layout_.key_of(row);
+    entries_.push_back({keys_.size(), static_cast<std::uint32_t>(key.size())});
+    keys_.append(key).append(bytes_of(row.id));
+    engine::encode_record({rows.name, bytes_of(row.id)}, row, layout_.format_.class_version, record_);
+    transaction_.append(rows, bytes_of(row.id), record_);  // Last: the row may borrow from the transaction.
+  }
+
+  std::optional<Conflict> finish() override {
+    std::sort(entries_.begin(), entries_.end(),
+              [this](const Entry& a, const Entry& b) { return key(a) < key(b); });
+    const engine::Table& unique = layout_.unique_;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (i > 0 && key(entries_[i]) == key(entries_[i - 1]))
+        return Conflict{Conflict::On::key, id(entries_[i - 1])};
+      transaction_.append(unique, key(entries_[i]), encode_entry(unique, key(entries_[i]), id(entries_[i])));
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Entry {
+    std::size_t offset;  // into keys_: the key, then the id
+    std::uint32_t key_size;
+  };
+
+  Bytes key(const Entry& entry) const { return Bytes(keys_).substr(entry.offset, entry.key_size); }
+  Uuid id(const Entry& entry) const {
+    return uuid_from(Bytes(keys_).substr(entry.offset + entry.key_size, sizeof(Uuid)));
+  }
+
+  const OrderedLayout& layout_;
+  WriteTransaction& transaction_;
+  std::string record_;
+  std::string keys_;
+  std::vector<Entry> entries_;
+};
+
+std::unique_ptr<BulkWriter> OrderedLayout::bulk_writer(WriteTransaction& transaction) const {
+  return std::make_unique<Bulk>(*this, transaction);
+}
+
+void OrderedLayout::clear(WriteTransaction& transaction) const {
+  transaction.clear(rows_);
+  transaction.clear(unique_);
+}
+
+void OrderedLayout::verify(const ReadTransaction& transaction, const RowVisitor& visit,
+                           const ProblemSink& report) const {
+  const auto sound_row = [&](Bytes key, Bytes record) -> std::optional<ComponentRow> {
+    if (key.size() != sizeof(Uuid)) {
+      report("table '" + std::string(rows_.name) + "', " + describe(key) + ": the key is no id");
+      return std::nullopt;
+    }
+    try {
+      return decode(uuid_from(key), record);
+    } catch (const Error& error) {
+      report("table '" + std::string(rows_.name) + "', " + describe(key) + ": " + error.facts().found);
+      return std::nullopt;
+    }
+  };
+
+  std::uint64_t rows = 0;
+  std::string last;
+  Cursor records(transaction, rows_);
+  for (bool found = records.first(); found; found = records.next(), ++rows) {
+    if (rows > 0 && records.key() <= last)
+      report("table '" + std::string(rows_.name) + "', " + describe(records.key()) + ": out of order");
+    last = records.key();
+    const auto row = sound_row(records.key(), records.value());
+    if (!row) continue;
+    const std::string key = key_of(*row);
+    const auto entry = transaction.get(unique_, key);
+    const auto payload = entry ? engine::try_unseal({unique_.name, key}, *entry) : std::nullopt;
+    if (!payload || *payload != bytes_of(row->id)) {
+      report("component " + row->id.to_string() + ": its entry in '" + std::string(unique_.name) +
+             "' is missing or leads elsewhere");
+    }
+    visit(*row);
+  }
+  if (rows != transaction.entries(rows_)) {
+    report("table '" + std::string(rows_.name) + "': its counter says " +
+           std::to_string(transaction.entries(rows_)) + " rows, there are " + std::to_string(rows));
+  }
+
+  std::uint64_t entries = 0;
+  Cursor index(transaction, unique_);
+  for (bool found = index.first(); found; found = index.next(), ++entries) {
+    const std::string where = "table '" + std::string(unique_.name) + "', " + describe(index.key()) + ": ";
+    if (entries > 0 && index.key() <= last) report(where + "out of order");
+    last = index.key();
+    const auto payload = engine::try_unseal({unique_.name, index.key()}, index.value());
+    if (!payload || payload->size() != sizeof(Uuid)) {
+      report(where + "an entry that fails its checksum");
+      continue;
+    }
+    const auto record = transaction.get(rows_, *payload);
+    if (!record) {
+      report(where + "an entry for component " + uuid_from(*payload).to_string() + ", which is not there");
+      continue;
+    }
+    // A record that fails its checksum was reported above.
+    const auto unsealed = engine::try_unseal({rows_.name, *payload}, *record);
+    if (unsealed && key_of(decode(uuid_from(*payload), *record)) != index.key()) {
+      report(where + "an entry for component " + uuid_from(*payload).to_string() + ", whose key is another");
+    }
+  }
+  if (entries != transaction.entries(unique_) || entries != rows) {
+    report("table '" + std::string(unique_.name) + "': " + std::to_string(entries) +
+           " entries, its counter says " + std::to_string(transaction.entries(unique_)) + ", for " +
+           std::to_string(rows) + " components");
+  }
+}
+
+}  // namespace piecemark::index

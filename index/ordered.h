@@ -1,0 +1,67 @@
+// The ordered layout of formats 1 and 2: records under their id, and beside them the composite unique index.
+//
+// Invariants
+//   - rows    id -> record of the row
+//   - unique  drawing, mark, instance (format 2) and, where the unique constraint does not apply to the row
+//             because of a NULL, the id -> id
+//   - Every row has exactly one entry in `unique`, and every entry a row.
+#pragma once
+
+#include "format.h"
+#include "layout.h"
+
+namespace piecemark::index {
+
+class OrderedLayout final : public Layout {
+ public:
+  OrderedLayout(const Format& format, bool nulls_not_distinct, const engine::Table& rows,
+                const engine::Table& unique)
+      : format_(format), nulls_not_distinct_(nulls_not_distinct), rows_(rows), unique_(unique) {}
+
+  std::optional<ComponentRow> get(const engine::ReadTransaction& transaction, const Uuid& id) const override;
+  std::optional<ComponentRow> find(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
+                                   std::string_view piece_mark, const InstanceKey& instance) const override;
+  std::uint64_t count(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction,
+                                        const DrawingKey& drawing) const override;
+  std::unique_ptr<RowCursor> instances(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
+                                       std::string_view piece_mark) const override;
+  std::unique_ptr<RowCursor> with_key(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
+                                      std::string_view piece_mark,
+                                      const InstanceKey& instance) const override;
+  std::optional<Conflict> insert(engine::WriteTransaction& transaction,
+                                 const ComponentRow& row) const override;
+  std::optional<Conflict> replace(engine::WriteTransaction& transaction, const ComponentRow& before,
+                                  const ComponentRow& after) const override;
+  void erase(engine::WriteTransaction& transaction, const ComponentRow& row) const override;
+  std::uint64_t erase_drawing(engine::WriteTransaction& transaction, const Uuid& drawing) const override;
+  std::unique_ptr<BulkWriter> bulk_writer(engine::WriteTransaction& transaction) const override;
+  void clear(engine::WriteTransaction& transaction) const override;
+  void verify(const engine::ReadTransaction& transaction, const RowVisitor& visit,
+              const ProblemSink& report) const override;
+
+ private:
+  class ById;
+  class ByKey;
+  class Bulk;
+
+  bool is_constrained(const DrawingKey& drawing, const InstanceKey& instance) const;
+  // The columns of the key, without the id that follows where the constraint does not apply.
+  std::string key_columns(const DrawingKey& drawing, std::string_view piece_mark,
+                          const InstanceKey& instance) const;
+  std::string key_of(const ComponentRow& row) const;
+  ComponentRow decode(const Uuid& id, engine::Bytes record) const;
+  Uuid decode_entry(engine::Bytes key, engine::Bytes entry) const;
+  // The row that an entry of the index leads to.
+  ComponentRow row_behind(const engine::ReadTransaction& transaction, engine::Bytes key,
+                          engine::Bytes entry) const;
+
+  const Format& format_;
+  bool nulls_not_distinct_;
+  engine::Table rows_;
+  engine::Table unique_;
+};
+
+}  // namespace piecemark::index

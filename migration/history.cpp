@@ -1,0 +1,63 @@
+#include "history.h"
+
+#include "engine/record.h"
+
+namespace boost::serialization {
+
+template <class Archive>
+void serialize(Archive& archive, piecemark::Fingerprint& fingerprint, const unsigned /*version*/) {
+  archive& fingerprint.rows& fingerprint.low& fingerprint.high;
+}
+
+template <class Archive>
+void serialize(Archive& archive, piecemark::Holdings& holdings, const unsigned /*version*/) {
+  archive& holdings.rows_in_table& holdings.rows_in_stash;
+  archive& holdings.drawings& holdings.components& holdings.extras;
+}
+
+template <class Archive>
+void serialize(Archive& archive, piecemark::Receipt& receipt, const unsigned /*version*/) {
+  archive& receipt.number& receipt.from& receipt.to& receipt.steps;
+  archive& receipt.before& receipt.after;
+  archive& receipt.stashed_rows& receipt.stashed_identifiers;
+  archive& receipt.returned_rows& receipt.returned_identifiers& receipt.left_over;
+  archive& receipt.library_version& receipt.started_at& receipt.duration_us;
+}
+
+}  // namespace boost::serialization
+
+namespace piecemark::migration {
+namespace {
+
+constexpr unsigned kClassVersion = 0;
+
+std::string key_of(std::uint32_t number) {
+  std::string key;
+  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
+  return key;
+}
+
+}  // namespace
+
+std::uint32_t History::count(const engine::ReadTransaction& transaction) const {
+  return static_cast<std::uint32_t>(transaction.entries(table_));
+}
+
+void History::for_each(const engine::ReadTransaction& transaction,
+                       const std::function<void(const Receipt&)>& visit) const {
+  engine::Cursor cursor(transaction, table_);
+  for (bool found = cursor.first(); found; found = cursor.next()) {
+    Receipt receipt;
+    engine::decode_record({table_.name, cursor.key()}, cursor.value(), kClassVersion, receipt);
+    visit(receipt);
+  }
+}
+
+void History::add(engine::WriteTransaction& transaction, const Receipt& receipt) const {
+  const std::string key = key_of(receipt.number);
+  std::string record;
+  engine::encode_record({table_.name, key}, receipt, kClassVersion, record);
+  transaction.put(table_, key, record);
+}
+
+}  // namespace piecemark::migration

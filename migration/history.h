@@ -1,0 +1,26 @@
+// Receipts of migrations, in the `history` table: number (4 bytes, big-endian) -> receipt.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "engine/transaction.h"
+#include "piecemark/receipt.h"
+
+namespace piecemark::migration {
+
+class History {
+ public:
+  explicit History(const engine::Table& table) : table_(table) {}
+
+  std::uint32_t count(const engine::ReadTransaction& transaction) const;
+  // From the oldest to the newest.  Errors  corrupt_record
+  void for_each(const engine::ReadTransaction& transaction,
+                const std::function<void(const Receipt&)>& visit) const;
+  void add(engine::WriteTransaction& transaction, const Receipt& receipt) const;
+
+ private:
+  engine::Table table_;
+};
+
+}  // namespace piecemark::migration

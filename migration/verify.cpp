@@ -1,0 +1,118 @@
+#include "verify.h"
+
+#include <unordered_set>
+
+#include "history.h"
+#include "stash.h"
+
+namespace piecemark::migration {
+namespace {
+
+constexpr std::size_t kProblemsKept = 1000;
+
+class Verifier {
+ public:
+  Verifier(const engine::ReadTransaction& transaction, const index::Components& components)
+      : transaction_(transaction), components_(components), environment_(*transaction.environment()) {}
+
+  Verification run() {
+    guarded("drawings", [&] { verify_drawings(); });
+    guarded("components", [&] { verify_components(); });
+    guarded("the stash", [&] { verify_stash(); });
+    guarded("the history", [&] { verify_history(); });
+    verify_other_formats();
+    return std::move(result_);
+  }
+
+ private:
+  void report(std::string problem) {
+    ++result_.problem_count;
+    if (result_.problems.size() < kProblemsKept) result_.problems.push_back(std::move(problem));
+  }
+
+  // Damage that ends the reading of one part leaves the others to be read.
+  template <class Part>
+  void guarded(const char* what, const Part& part) {
+    try {
+      part();
+    } catch (const Error& error) {
+      report(std::string(what) + ": " + error.facts().attempted + ": " + error.facts().found);
+    }
+  }
+
+  void verify_drawings() {
+    components_.drawings().verify(
+        transaction_,
+        [&](const Drawing& drawing) {
+          ++result_.drawings;
+          drawings_.insert(drawing.id);
+          if (const auto verdict = index::check_input(drawing))
+            report("drawing " + drawing.id.to_string() + ": " + verdict->message);
+        },
+        [&](std::string problem) { report(std::move(problem)); });
+  }
+
+  void verify_components() {
+    components_.layout().verify(
+        transaction_,
+        [&](const ComponentRow& row) {
+          ++result_.components;
+          verify_row(row);
+        },
+        [&](std::string problem) { report(std::move(problem)); });
+  }
+
+  void verify_row(ComponentRow row) {
+    const auto complain = [&](const std::string& message) {
+      report("component " + row.id.to_string() + ": " + message);
+    };
+    if (const auto verdict = index::check_input(components_.format(), row, json_)) complain(verdict->message);
+    if (const auto verdict = index::check_values(row)) complain(verdict->message);
+    if (row.drawing_id && !drawings_.contains(*row.drawing_id)) {
+      complain("drawing " + row.drawing_id->to_string() + " is not there");
+    }
+  }
+
+  void verify_stash() {
+    Stash(table(index::TableId::stash)).for_each(transaction_, [&](Stash::State, const SetAside&) {
+      ++result_.stash_entries;
+    });
+  }
+
+  void verify_history() {
+    History(table(index::TableId::history)).for_each(transaction_, [&](const Receipt& receipt) {
+      if (receipt.number != ++result_.receipts)
+        report("receipt " + std::to_string(receipt.number) + ": out of order");
+      if (!same_content(receipt.before, receipt.after)) {
+        report("receipt " + std::to_string(receipt.number) + ": the fingerprints before and after differ");
+      }
+    });
+  }
+
+  void verify_other_formats() {
+    for (const index::Format& format : index::formats()) {
+      if (format.number == components_.format().number) continue;
+      for (const index::TableId id : {format.rows, format.unique}) {
+        if (transaction_.entries(table(id)) != 0)
+          report("table '" + std::string(table(id).name) + "' of another format is not empty");
+      }
+    }
+  }
+
+  const engine::Table& table(index::TableId id) const { return index::table(environment_, id); }
+
+  const engine::ReadTransaction& transaction_;
+  const index::Components& components_;
+  const engine::Environment& environment_;
+  Verification result_;
+  std::unordered_set<Uuid> drawings_;
+  std::string json_;
+};
+
+}  // namespace
+
+Verification verify(const engine::ReadTransaction& transaction, const index::Components& components) {
+  return Verifier(transaction, components).run();
+}
+
+}  // namespace piecemark::migration
