@@ -119,7 +119,7 @@ void File::close() {
 }
 
 std::error_code open_file(const std::string& path, Access access, File& file) {
-  const int flags = (access == Access::read ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+  const int flags = (access == Access::read ? O_RDONLY : O_RDWR) | O_CLOEXEC;
   const int descriptor = ::open(path.c_str(), flags);
   if (descriptor < 0) return last_error();
   file = File(descriptor);
@@ -169,6 +169,21 @@ std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> 
   return {};
 }
 
+std::error_code read_next(const File& file, std::span<char> into, std::size_t& read_bytes) {
+  for (;;) {
+    const ssize_t got = ::read(file.descriptor(), into.data(), into.size());
+    if (got >= 0) {
+      read_bytes = static_cast<std::size_t>(got);
+      return {};
+    }
+    if (errno != EINTR) return last_error();
+  }
+}
+
+File standard_input() { return File(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)); }
+
+bool is_terminal(int descriptor) { return ::isatty(descriptor) != 0; }
+
 std::error_code sync_file(const std::string& path) {
   File file;
   if (auto error = open_file(path, Access::read, file)) return error;
@@ -185,6 +200,10 @@ std::error_code rename_without_replacing(const std::string& from, const std::str
   // The file system cannot rename that way: a hard link fails just the same where the name is taken.
   if (::link(from.c_str(), to.c_str()) != 0) return last_error();
   return ::unlink(from.c_str()) == 0 ? std::error_code() : last_error();
+}
+
+std::error_code rename_replacing(const std::string& from, const std::string& to) {
+  return ::rename(from.c_str(), to.c_str()) == 0 ? std::error_code() : last_error();
 }
 
 std::error_code create_exclusively(const std::string& path, File& file) {

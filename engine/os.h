@@ -62,11 +62,17 @@ std::string resolved(const std::string& path);
 std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> into,
                         std::size_t& read_bytes);
 
+// Reads what there is, up to into.size() bytes; 0 at the end of the file. Waits where nothing is there yet.
+std::error_code read_next(const File& file, std::span<char> into, std::size_t& read_bytes);
+File standard_input();
+bool is_terminal(int descriptor);
+
 std::error_code sync_file(const std::string& path);
 // Makes a created, renamed or removed name in the file's folder durable.
 std::error_code sync_folder_of(const std::string& path);
 // Gives the file a new name; fails with std::errc::file_exists where that name is taken.
 std::error_code rename_without_replacing(const std::string& from, const std::string& to);
+std::error_code rename_replacing(const std::string& from, const std::string& to);
 // Creates a file that nobody else has; fails with std::errc::file_exists where the name is taken.
 std::error_code create_exclusively(const std::string& path, File& file);
 void remove_quietly(const std::string& path);

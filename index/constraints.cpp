@@ -25,18 +25,6 @@ std::string text_of(double value) {
   return {digits.data(), end};
 }
 
-Verdict check_characters(std::string_view column, std::string_view text) {
-  if (!simdjson::validate_utf8(text.data(), text.size())) {
-    return input_violation(ErrorCode::character_not_in_repertoire, column,
-                           std::string(column) + " is not valid UTF-8");
-  }
-  if (const auto at = text.find('\0'); at != std::string_view::npos) {
-    return input_violation(ErrorCode::character_not_in_repertoire, column,
-                           std::string(column) + " contains U+0000 at byte " + std::to_string(at + 1));
-  }
-  return std::nullopt;
-}
-
 Verdict check_json(std::string_view column, std::string_view text, const JsonFinding& finding) {
   if (finding.is_valid) return std::nullopt;
   std::string message = std::string(column) + " is not valid JSON: " + std::string(finding.problem);
@@ -84,7 +72,7 @@ bool has_value(const std::optional<T>& value) {
 }
 template <class T>
 bool has_value(const ColumnValue<T>& value) {
-  return value.is_given();
+  return value.value().has_value();
 }
 
 // `json` receives what inspect_json found of bounding_box.
@@ -127,6 +115,18 @@ Verdict not_null_violation(std::string_view table, std::string_view column) {
 
 Violation input_violation(ErrorCode code, std::string_view column, std::string message) {
   return {code, {}, std::string(column), std::move(message), {}};
+}
+
+Verdict check_characters(std::string_view column, std::string_view text) {
+  if (!simdjson::validate_utf8(text.data(), text.size())) {
+    return input_violation(ErrorCode::character_not_in_repertoire, column,
+                           std::string(column) + " is not valid UTF-8");
+  }
+  if (const auto at = text.find('\0'); at != std::string_view::npos) {
+    return input_violation(ErrorCode::character_not_in_repertoire, column,
+                           std::string(column) + " contains U+0000 at byte " + std::to_string(at + 1));
+  }
+  return std::nullopt;
 }
 
 Verdict check_input(const Format& format, ComponentRow& row, std::string& json) {

@@ -32,6 +32,8 @@ Verdict check_input(const Format& format, ComponentRow& row, std::string& json);
 // The same for the columns that are given; bounding_box is only checked.
 Verdict check_input(const Format& format, const ComponentColumns& columns);
 Verdict check_input(const Drawing& drawing);
+// The part of the above that looks at one text alone: valid UTF-8, no U+0000.
+Verdict check_characters(std::string_view column, std::string_view text);
 
 Verdict check_not_null(const IncomingRow& incoming);
 Verdict check_not_null(const ComponentColumns& columns);

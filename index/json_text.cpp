@@ -18,7 +18,7 @@ bool is_hex(char c) {
 // One pass from left to right. Nesting is a stack of bits (object or array), so depth costs no recursion.
 class Inspector {
  public:
-  explicit Inspector(std::string_view text) : text_(text) {}
+  Inspector(std::string_view text, std::size_t depth_max) : text_(text), depth_max_(depth_max) {}
 
   JsonFinding run() {
     skip_blanks();
@@ -55,7 +55,7 @@ class Inspector {
   bool value() {
     for (;;) {
       if (peek() == '{' || peek() == '[') {
-        if (depth_ == kJsonDepthMax) return fail("nesting deeper than 1000");
+        if (depth_ == depth_max_) return fail("nesting deeper than 1000");
         const bool is_object = text_[at_++] == '{';
         is_object_[depth_++] = is_object;
         skip_blanks();
@@ -162,16 +162,17 @@ class Inspector {
   }
 
   std::string_view text_;
+  std::size_t depth_max_;
   std::size_t at_ = 0;
   std::size_t depth_ = 0;
-  std::bitset<kJsonDepthMax> is_object_;
+  std::bitset<kJsonDepthMax + 8> is_object_;
   JsonFinding finding_;
 };
 
 }  // namespace
 
-JsonFinding inspect_json(std::string_view text) {
-  return Inspector(text).run();
+JsonFinding inspect_json(std::string_view text, std::size_t depth_max) {
+  return Inspector(text, depth_max).run();
 }
 
 std::string without_blanks(std::string_view json) {

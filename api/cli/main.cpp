@@ -1,0 +1,59 @@
+// The program piecemark: one verb, one file, an exit status that scripts can rely on.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+
+#include "api/cli/terminal.h"
+#include "api/cli/verbs.h"
+#include "piecemark/error.h"
+#include "piecemark/version.h"
+
+namespace {
+
+using namespace piecemark;  // NOLINT(google-build-using-namespace): the program's own main
+
+int status_of(ErrorCode code) {
+  switch (kind_of(code)) {
+    case ErrorKind::row:
+    case ErrorKind::refused: return cli::kRefused;
+    case ErrorKind::file: return cli::kFileUnusable;
+    case ErrorKind::misuse: return cli::kUsage;
+  }
+  return cli::kFileUnusable;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A file size limit then shows as an error of the write that met it.
+  std::signal(SIGXFSZ, SIG_IGN);
+
+  CLI::App program("Stores the components of drawings in one file, and takes files from format to format and back.",
+                   "piecemark");
+  program.set_version_flag("--version", "piecemark " + kVersion.to_string());
+  program.require_subcommand(1);
+  program.footer("Exit status: 0 done; 1 refused or found wanting; 2 usage; 3 the file cannot be used.");
+  int status = cli::kDone;
+  cli::add_file_verbs(program, status);
+  cli::add_text_verbs(program, status);
+  cli::add_row_verbs(program, status);
+  cli::add_migration_verbs(program, status);
+
+  try {
+    program.parse(argc, argv);
+    cli::finish_output();
+    return status;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return program.exit(error);
+    program.exit(error);
+    return cli::kUsage;
+  } catch (const Error& error) {
+    cli::flush_output();
+    cli::print_error(error.what());
+    return status_of(error.code());
+  } catch (const std::exception& error) {
+    cli::flush_output();
+    cli::print_error(error.what());
+    return cli::kFileUnusable;
+  }
+}

@@ -1,0 +1,21 @@
+// The verbs of the command line. Each group adds its subcommands; a verb that was asked for sets the exit status.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace piecemark::cli {
+
+// What the program ends with.
+enum ExitStatus : int {
+  kDone = 0,
+  kRefused = 1,        // or found wanting: conflicts, invalid rows, pending upgrade, failed verification
+  kUsage = 2,          // the words of the command
+  kFileUnusable = 3,   // corrupt, too new, locked, no permission, disk full
+};
+
+void add_file_verbs(CLI::App& program, int& status);       // create info formats current check
+void add_text_verbs(CLI::App& program, int& status);       // import export exec
+void add_row_verbs(CLI::App& program, int& status);        // get find list
+void add_migration_verbs(CLI::App& program, int& status);  // upgrade downgrade history fingerprint verify
+
+}  // namespace piecemark::cli

@@ -1,0 +1,162 @@
+// Verbs about the file as a whole: create, info, formats, current, check.
+#include <memory>
+
+#include "api/cli/terminal.h"
+#include "api/cli/verbs.h"
+#include "api/text/json_writer.h"
+#include "engine/container.h"
+#include "engine/lmdb_error.h"
+#include "piecemark/migration.h"
+#include "piecemark/store.h"
+
+namespace piecemark::cli {
+namespace {
+
+struct FileArguments {
+  std::string file;
+  std::uint32_t format = 0;
+  bool nulls_not_distinct = false;
+  bool as_json = false;
+};
+
+Store open_to_read(const std::string& file) { return Store::open(file, {.read_only = true}); }
+
+std::string name_of_format(std::uint32_t number) {
+  for (const FormatInfo& format : known_formats()) {
+    if (format.number == number) return format.step.empty() ? "base" : std::string(format.step);
+  }
+  return "unknown";
+}
+
+std::uint32_t newest_format() { return known_formats().back().number; }
+
+void create(const FileArguments& arguments) {
+  const Store store = Store::create(arguments.file, {.format = arguments.format, .nulls_not_distinct = arguments.nulls_not_distinct});
+  print_line("created '" + arguments.file + "' in format " + std::to_string(store.info().format));
+}
+
+void print_field(std::string_view name, std::string_view value) {
+  constexpr std::size_t kWidth = 14;
+  print_line("  " + std::string(name) + std::string(kWidth - name.size(), ' ') + std::string(value));
+}
+
+void print_info(const StoreInfo& info, const std::string& file) {
+  print_line(file);
+  const bool is_newest = info.format == newest_format();
+  print_field("format", std::to_string(info.format) + " (" + name_of_format(info.format) + ")" + (is_newest ? ", the newest" : ", can be upgraded"));
+  print_field("components", with_commas(info.components));
+  print_field("drawings", with_commas(info.drawings));
+  print_field("NULLs", info.nulls_not_distinct ? "not distinct in the unique constraint" : "distinct in the unique constraint");
+  print_field("created", info.created_at.to_string() + " by piecemark " + info.created_by.to_string());
+  if (info.migrated_at) {
+    print_field("migrated", info.migrated_at->to_string() + " by piecemark " + info.migrated_by.to_string() + ", " + with_commas(info.migrations) + " times in all");
+  }
+  print_field("stash", with_commas(info.stash_entries) + " entries");
+  print_field("size", in_bytes(info.file_bytes) + (info.components > 0 ? ", " + with_commas(info.file_bytes / info.components) + " bytes a component" : ""));
+}
+
+void print_info_json(const StoreInfo& info, const std::string& file) {
+  std::string line;
+  {
+    text::JsonObject object(line);
+    object.add("file", file).add("kind", "piecemark store").add("format", std::uint64_t{info.format});
+    object.add("format_name", name_of_format(info.format)).add("newest_format", std::uint64_t{newest_format()});
+    object.add("components", info.components).add("drawings", info.drawings);
+    object.add("nulls_not_distinct", info.nulls_not_distinct);
+    object.add("created_at", info.created_at.to_string()).add("created_by", info.created_by.to_string());
+    object.add_text_or_null("migrated_at", info.migrated_at ? info.migrated_at->to_string() : "");
+    object.add_text_or_null("migrated_by", info.migrated_at ? info.migrated_by.to_string() : "");
+    object.add("migrations", info.migrations).add("stash_entries", info.stash_entries);
+    object.add("file_bytes", info.file_bytes).add("map_bytes", info.map_bytes);
+    object.add("readers", std::uint64_t{info.readers});
+  }
+  print_line(line);
+}
+
+// What the bytes say where the store itself cannot be opened.
+void print_container(const std::string& file, bool as_json) {
+  engine::os::File opened;
+  engine::os::FileFacts facts;
+  if (engine::os::facts_of(file, facts) || !facts.is_regular) return;
+  if (engine::os::open_file(file, engine::os::Access::read, opened)) return;
+  const engine::Container container = engine::identify_container(opened);
+  const auto stamp = engine::search_stamp(opened);
+  const std::string kind = stamp ? "damaged piecemark store" : container.description;
+  if (as_json) {
+    std::string line;
+    {
+      text::JsonObject object(line);
+      object.add("file", file).add("kind", kind);
+      if (stamp) object.add("format", std::uint64_t{stamp->format}).add("created_by", stamp->created_by.to_string());
+      object.add("file_bytes", facts.size_bytes);
+    }
+    print_line(line);
+    return;
+  }
+  print_line(file);
+  print_field("kind", kind);
+  if (stamp) {
+    print_field("format", std::to_string(stamp->format) + " (" + name_of_format(stamp->format) + ")");
+    print_field("created", stamp->created_at.to_string() + " by piecemark " + stamp->created_by.to_string());
+  }
+  print_field("size", in_bytes(facts.size_bytes));
+}
+
+void info(const FileArguments& arguments) {
+  try {
+    const StoreInfo info = open_to_read(arguments.file).info();
+    arguments.as_json ? print_info_json(info, arguments.file) : print_info(info, arguments.file);
+  } catch (const Error&) {
+    print_container(arguments.file, arguments.as_json);
+    throw;
+  }
+}
+
+void formats() {
+  const auto formats = known_formats();
+  for (auto format = formats.rbegin(); format != formats.rend(); ++format) {
+    const std::string step = format->step.empty() ? "base" : std::string(format->step);
+    print_line(std::to_string(format->number) + "  " + step + (format->number == newest_format() ? "  (head)" : "") + "  " + std::string(format->summary));
+  }
+}
+
+void current(const FileArguments& arguments) {
+  const std::uint32_t format = open_to_read(arguments.file).info().format;
+  print_line(std::to_string(format) + "  " + name_of_format(format) + (format == newest_format() ? "  (head)" : ""));
+}
+
+int check(const FileArguments& arguments) {
+  const std::uint32_t format = open_to_read(arguments.file).info().format;
+  if (format == newest_format()) {
+    print_line("format " + std::to_string(format) + " is the newest");
+    return kDone;
+  }
+  print_line("upgrade pending: format " + std::to_string(format) + " -> " + std::to_string(newest_format()) + "; run: piecemark upgrade " + arguments.file);
+  return kRefused;
+}
+
+}  // namespace
+
+void add_file_verbs(CLI::App& program, int& status) {
+  const auto arguments = std::make_shared<FileArguments>();
+  const auto add = [&](const char* name, const char* description) {
+    CLI::App* verb = program.add_subcommand(name, description);
+    verb->add_option("FILE", arguments->file, "The store")->required();
+    return verb;
+  };
+
+  CLI::App* verb = add("create", "Create an empty store");
+  verb->add_option("--format", arguments->format, "Format of the store (default: the newest)");
+  verb->add_flag("--nulls-not-distinct", arguments->nulls_not_distinct, "Treat NULLs as equal in the unique constraint");
+  verb->callback([arguments] { create(*arguments); });
+
+  verb = add("info", "Say what a file is: format, counts, sizes, options, who wrote it");
+  verb->add_flag("--json", arguments->as_json, "Print JSON");
+  verb->callback([arguments] { info(*arguments); });
+
+  program.add_subcommand("formats", "List the formats of this build and the steps between them")->callback(formats);
+  add("current", "Print the format of a store")->callback([arguments] { current(*arguments); });
+  add("check", "Exit with 1 if an upgrade is pending")->callback([arguments, &status] { status = check(*arguments); });
+}
+
+}  // namespace piecemark::cli

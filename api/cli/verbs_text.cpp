@@ -1,0 +1,222 @@
+// Verbs that move text in and out: import, export, exec.
+#include <fstream>
+#include <memory>
+#include <optional>
+
+#include "api/cli/terminal.h"
+#include "api/cli/verbs.h"
+#include "api/text/exec.h"
+#include "api/text/export.h"
+#include "api/text/import.h"
+#include "api/text/input.h"
+#include "engine/os.h"
+#include "piecemark/store.h"
+
+namespace piecemark::cli {
+namespace {
+
+using text::TextFormat;
+
+struct ImportArguments {
+  std::string file;
+  std::string drawings;
+  std::string components;
+  std::optional<std::uint32_t> format;
+  OnConflict on_conflict = OnConflict::fail;
+  std::optional<TextFormat> input;
+  bool skip_invalid = false;
+  std::string rejects;
+};
+
+struct ExportArguments {
+  std::string file;
+  std::string drawings;
+  std::string components;
+  std::optional<TextFormat> output;
+};
+
+std::optional<text::ImportOptions::Source> source_of(const std::string& path, std::optional<TextFormat> given) {
+  if (path.empty()) return std::nullopt;
+  const auto format = given ? given : text::text_format_of(path);
+  if (!format) throw CLI::ValidationError("--input", "'" + path + "' has no extension that says what it is; give --input csv or --input ndjson");
+  return text::ImportOptions::Source{path, *format};
+}
+
+// The store to import into: the file that is there, or a new one.
+Store open_or_create(const ImportArguments& arguments) {
+  const OpenOptions options{.write_older_format = arguments.format.has_value()};
+  engine::os::FileFacts facts;
+  if (engine::os::facts_of(arguments.file, facts)) {
+    return Store::create(arguments.file, {.format = arguments.format.value_or(0)}, options);
+  }
+  Store store = Store::open(arguments.file, options);
+  const std::uint32_t found = store.info().format;
+  if (arguments.format && *arguments.format != found) {
+    throw Error(ErrorCode::no_such_format, {"cannot import into '" + arguments.file + "' with --format " + std::to_string(*arguments.format),
+                                            "a file of format " + std::to_string(found), {}, "leave --format out, or upgrade or downgrade the file first"});
+  }
+  return store;
+}
+
+void import(const ImportArguments& arguments) {
+  if (arguments.drawings.empty() && arguments.components.empty()) {
+    throw CLI::RequiredError("--components or --drawings");
+  }
+  if (arguments.drawings == "-" && arguments.components == "-") {
+    throw CLI::ValidationError("--drawings", "standard input can be read only once");
+  }
+  ProgressLine progress("importing");
+  text::Importer importer({
+      .drawings = source_of(arguments.drawings, arguments.input),
+      .components = source_of(arguments.components, arguments.input),
+      .on_conflict = arguments.on_conflict,
+      .skip_invalid = arguments.skip_invalid,
+      .rejects_path = arguments.rejects,
+      .on_progress = [&](std::uint64_t rows, std::uint64_t done, std::uint64_t total) { progress.update(rows, done, total); },
+  });
+  Store store = open_or_create(arguments);
+  const text::ImportResult result = importer.run(store);
+  print_line("imported " + with_commas(result.inserted) + " components and " + with_commas(result.drawings) + " drawings");
+  if (result.updated > 0) print_line("updated  " + with_commas(result.updated) + " components that were there");
+  if (result.skipped > 0) print_line("skipped  " + with_commas(result.skipped) + " components whose id or key was taken");
+  if (result.drawings_kept > 0) print_line("kept     " + with_commas(result.drawings_kept) + " drawings that were there");
+  if (result.invalid > 0) {
+    print_line("refused  " + with_commas(result.invalid) + " invalid rows" + (arguments.rejects.empty() ? "" : ", written to '" + arguments.rejects + "'"));
+  }
+}
+
+// Where exported text goes. A file gets its name when it is complete.
+class Output {
+ public:
+  explicit Output(std::string path) : path_(std::move(path)) {
+    if (path_ == "-") return;
+    engine::os::FileFacts facts;
+    is_direct_ = !engine::os::facts_of(path_, facts) && !facts.is_regular;  // A device or a pipe.
+    file_.open(is_direct_ ? path_ : partial(), std::ios::binary | std::ios::trunc);
+    check();
+  }
+  ~Output() {
+    if (file_.is_open() && !is_direct_) engine::os::remove_quietly(partial());
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void write(std::string_view piece) {
+    if (path_ == "-") {
+      print(piece);
+      return;
+    }
+    file_.write(piece.data(), static_cast<std::streamsize>(piece.size()));
+    check();
+  }
+
+  void finish() {
+    if (path_ == "-") return;
+    file_.flush();
+    check();
+    file_.close();
+    check();
+    if (!is_direct_ && engine::os::rename_replacing(partial(), path_)) file_.setstate(std::ios::failbit);
+    check();
+  }
+
+ private:
+  std::string partial() const { return path_ + ".part"; }
+  void check() const {
+    if (file_) return;
+    throw Error(ErrorCode::io_error, {"cannot write '" + path_ + "'", "a file that takes no data, " + in_bytes(engine::os::free_bytes(path_)) + " are free on the disk", {},
+                                      "check the folder, its permissions and the free space"});
+  }
+
+  std::string path_;
+  bool is_direct_ = false;
+  std::ofstream file_;
+};
+
+TextFormat output_format(const ExportArguments& arguments, const std::string& path) {
+  if (arguments.output) return *arguments.output;
+  return text::text_format_of(path).value_or(TextFormat::ndjson);
+}
+
+void export_text(const ExportArguments& arguments) {
+  const Store store = Store::open(arguments.file, {.read_only = true});
+  const ReadTxn snapshot = store.read();
+  if (!arguments.drawings.empty()) {
+    Output output(arguments.drawings);
+    text::export_drawings(snapshot, output_format(arguments, arguments.drawings), [&](std::string_view piece) { output.write(piece); });
+    output.finish();
+  }
+  if (arguments.components.empty() && !arguments.drawings.empty()) return;
+  const std::string path = arguments.components.empty() ? "-" : arguments.components;
+  Output output(path);
+  ProgressLine progress("exporting");
+  const std::uint64_t total = snapshot.component_count();
+  text::export_components(
+      snapshot, output_format(arguments, path), [&](std::string_view piece) { output.write(piece); },
+      [&](std::uint64_t rows) { progress.update(rows, rows, total); });
+  output.finish();
+}
+
+int exec(const std::string& file) {
+  Store store = Store::open(file);
+  store.write().rollback();  // Says at once what would keep every operation from writing.
+  text::LineReader lines("-");
+  text::ExecSession session(store);
+  for (;;) {
+    // Answers are handed over before waiting for more, so that a program may ask and listen in turns.
+    if (!lines.has_buffered_line()) flush_output();
+    std::string_view line;
+    const auto result = lines.next(line);
+    if (result == text::LineReader::Result::end) break;
+    if (result == text::LineReader::Result::too_long) {
+      print_line(text::ExecSession::answer_to_long_line());
+    } else if (line.find_first_not_of(" \t\r") != std::string_view::npos) {
+      print_line(session.answer(line));
+    }
+  }
+  if (!session.is_in_transaction()) return kDone;
+  session.rollback();
+  print_error("the input ended within a transaction, which was rolled back\n  next       end it with {\"op\":\"commit\"}");
+  return kRefused;
+}
+
+const std::map<std::string, TextFormat> kTextFormats{{"csv", TextFormat::csv}, {"ndjson", TextFormat::ndjson}};
+const std::map<std::string, OnConflict> kOnConflict{
+    {"fail", OnConflict::fail}, {"skip", OnConflict::skip}, {"update", OnConflict::update}};
+
+}  // namespace
+
+void add_text_verbs(CLI::App& program, int& status) {
+  const auto importing = std::make_shared<ImportArguments>();
+  CLI::App* verb = program.add_subcommand("import", "Bring CSV or NDJSON into a store, all or nothing; creates the store when it is missing");
+  verb->add_option("FILE", importing->file, "The store")->required();
+  verb->add_option("--drawings", importing->drawings, "File of drawings; - is standard input");
+  verb->add_option("--components", importing->components, "File of components; - is standard input");
+  verb->add_option("--format", importing->format, "Format of the store; an older one is written as old apps did");
+  verb->add_option("--on-conflict", importing->on_conflict, "For an id or key that is taken: fail, skip or update")
+      ->transform(CLI::Transformer(kOnConflict))
+      ->option_text("fail|skip|update");
+  verb->add_option("--input", importing->input, "What the files are (default: by extension)")
+      ->transform(CLI::Transformer(kTextFormats))
+      ->option_text("csv|ndjson");
+  verb->add_flag("--skip-invalid", importing->skip_invalid, "Store the valid rows and leave the others out");
+  verb->add_option("--rejects", importing->rejects, "File for the rows left out, with the reasons");
+  verb->callback([importing] { import(*importing); });
+
+  const auto exporting = std::make_shared<ExportArguments>();
+  verb = program.add_subcommand("export", "Write a store as CSV or NDJSON; without options the components go to standard output");
+  verb->add_option("FILE", exporting->file, "The store")->required();
+  verb->add_option("--drawings", exporting->drawings, "File for the drawings; - is standard output");
+  verb->add_option("--components", exporting->components, "File for the components; - is standard output");
+  verb->add_option("--output", exporting->output, "What to write (default: by extension, else ndjson)")
+      ->transform(CLI::Transformer(kTextFormats))
+      ->option_text("csv|ndjson");
+  verb->callback([exporting] { export_text(*exporting); });
+
+  const auto file = std::make_shared<std::string>();
+  verb = program.add_subcommand("exec", "Execute operations from standard input, one JSON object a line, one answer a line");
+  verb->add_option("FILE", *file, "The store")->required();
+  verb->callback([file, &status] { status = exec(*file); });
+}
+
+}  // namespace piecemark::cli

@@ -1,0 +1,66 @@
+#include "api/text/export.h"
+
+#include "api/text/csv.h"
+#include "api/text/json_writer.h"
+
+namespace piecemark::text {
+namespace {
+
+constexpr std::size_t kPieceBytes = 64 * 1024;
+constexpr std::uint64_t kRowsBetweenReports = 8192;
+
+// Gathers rows into pieces.
+class Gatherer {
+ public:
+  explicit Gatherer(const TextSink& sink) : sink_(sink) {}
+
+  std::string& text() { return text_; }
+  void end_row() {
+    if (text_.size() >= kPieceBytes) flush();
+  }
+  void flush() {
+    sink_(text_);
+    text_.clear();
+  }
+
+ private:
+  const TextSink& sink_;
+  std::string text_;
+};
+
+}  // namespace
+
+void export_components(const ReadTxn& snapshot, TextFormat format, const TextSink& sink, const RowProgress& on_progress) {
+  Gatherer out(sink);
+  if (format == TextFormat::csv) append_csv_header(out.text());
+  std::uint64_t rows = 0;
+  for (const ComponentView component : snapshot.scan()) {
+    if (format == TextFormat::csv) {
+      append_csv(out.text(), component.row());
+    } else {
+      append_json(out.text(), component.row());
+      out.text() += '\n';
+    }
+    out.end_row();
+    if (++rows % kRowsBetweenReports == 0 && on_progress) on_progress(rows);
+  }
+  out.flush();
+  if (on_progress) on_progress(rows);
+}
+
+void export_drawings(const ReadTxn& snapshot, TextFormat format, const TextSink& sink) {
+  Gatherer out(sink);
+  if (format == TextFormat::csv) append_csv_drawing_header(out.text());
+  for (const Drawing& drawing : snapshot.drawings()) {
+    if (format == TextFormat::csv) {
+      append_csv(out.text(), drawing);
+    } else {
+      append_json(out.text(), drawing);
+      out.text() += '\n';
+    }
+    out.end_row();
+  }
+  out.flush();
+}
+
+}  // namespace piecemark::text

@@ -1,0 +1,60 @@
+// Brings CSV and NDJSON into a store, in one transaction: all or nothing, unless invalid rows are to be skipped.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "piecemark/store.h"
+
+namespace piecemark::text {
+
+enum class TextFormat : std::uint8_t { csv, ndjson };
+
+// By extension (.csv; .ndjson, .jsonl, .json).
+std::optional<TextFormat> text_format_of(const std::string& path);
+
+struct ImportOptions {
+  struct Source {
+    std::string path;  // "-" is standard input
+    TextFormat format = TextFormat::ndjson;
+  };
+  std::optional<Source> drawings;
+  std::optional<Source> components;
+  OnConflict on_conflict = OnConflict::fail;
+  bool skip_invalid = false;
+  std::string rejects_path;  // empty: invalid rows are only counted
+  // Told now and then how far it is. bytes_total is 0 where nobody knows.
+  std::function<void(std::uint64_t rows, std::uint64_t bytes, std::uint64_t bytes_total)> on_progress;
+};
+
+struct ImportResult {
+  std::uint64_t drawings = 0;
+  std::uint64_t drawings_kept = 0;  // were there already
+  std::uint64_t inserted = 0;
+  std::uint64_t updated = 0;
+  std::uint64_t skipped = 0;  // key or id taken
+  std::uint64_t invalid = 0;
+};
+
+// An import that reads its input before it touches a store: sources are opened, and headers read, by the
+// constructor, so that a wrong file name or a wrong column leaves no trace.
+class Importer {
+ public:
+  // Errors  file_not_found, permission_denied, and row codes for a header
+  explicit Importer(ImportOptions options);
+  Importer(const Importer&) = delete;
+  Importer& operator=(const Importer&) = delete;
+  ~Importer();
+
+  // Errors  the first invalid row, with its line; those of WriteTxn. Nothing was stored.
+  ImportResult run(Store& store);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace piecemark::text

@@ -1,0 +1,74 @@
+#include "api/text/input.h"
+
+#include "engine/lmdb_error.h"
+#include "engine/os.h"
+
+namespace piecemark::text {
+namespace {
+
+constexpr std::size_t kChunk = 256 * 1024;
+
+}  // namespace
+
+LineReader::LineReader(const std::string& path) : path_(path) {
+  const std::string attempted = "cannot read '" + path + "'";
+  if (path == "-") {
+    path_ = "standard input";
+    file_ = engine::os::standard_input();
+    return;
+  }
+  engine::os::FileFacts facts;
+  auto error = engine::os::open_file(path, engine::os::Access::read, file_);
+  if (!error) error = engine::os::facts_of(file_, facts);
+  if (error) throw engine::lmdb_error(error.value(), attempted, path);
+  if (facts.is_directory) {
+    throw Error(ErrorCode::io_error, {attempted, "a folder", "CSV and NDJSON files", "name a file in it"});
+  }
+  bytes_total_ = facts.is_regular ? facts.size_bytes : 0;
+}
+
+// Reads more; false at the end of the file.
+bool LineReader::fill() {
+  if (at_end_) return false;
+  buffer_.erase(0, begin_);
+  begin_ = 0;
+  const std::size_t kept = buffer_.size();
+  buffer_.resize(kept + kChunk);
+  std::size_t got = 0;
+  if (const auto error = engine::os::read_next(file_, std::span(buffer_).subspan(kept), got)) {
+    throw engine::lmdb_error(error.value(), "cannot read '" + path_ + "'", path_);
+  }
+  buffer_.resize(kept + got);
+  at_end_ = got == 0;
+  return !at_end_;
+}
+
+bool LineReader::has_buffered_line() const { return buffer_.find('\n', begin_) != std::string::npos; }
+
+LineReader::Result LineReader::next(std::string_view& line) {
+  bool is_too_long = false;
+  std::size_t searched = 0;
+  for (;;) {
+    const auto end = buffer_.find('\n', begin_ + searched);
+    if (end != std::string::npos || (at_end_ && begin_ < buffer_.size()) || (at_end_ && is_too_long)) {
+      had_line_feed_ = end != std::string::npos;
+      const std::size_t size = (had_line_feed_ ? end : buffer_.size()) - begin_;
+      line = std::string_view(buffer_).substr(begin_, size);
+      begin_ += size + (had_line_feed_ ? 1 : 0);
+      bytes_read_ += size + (had_line_feed_ ? 1 : 0);
+      ++line_number_;
+      return is_too_long || size > kLineBytesMax ? Result::too_long : Result::line;
+    }
+    if (at_end_) return Result::end;
+    searched = buffer_.size() - begin_;
+    if (searched > kLineBytesMax) {
+      is_too_long = true;
+      bytes_read_ += searched;
+      begin_ = buffer_.size();
+      searched = 0;
+    }
+    fill();
+  }
+}
+
+}  // namespace piecemark::text

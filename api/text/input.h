@@ -1,0 +1,46 @@
+// Text from a file or from standard input, line by line, in memory of bounded size.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "engine/os.h"
+
+namespace piecemark::text {
+
+inline constexpr std::size_t kLineBytesMax = std::size_t{16} << 20;
+
+class LineReader {
+ public:
+  // "-" is standard input.  Errors  file_not_found, permission_denied
+  explicit LineReader(const std::string& path);
+
+  enum class Result : std::uint8_t { line, too_long, end };
+  // The next line without its line feed. A line that is too long is skipped to its end. Valid until the next call.
+  Result next(std::string_view& line);
+  // Whether the last line ended with a line feed.
+  bool had_line_feed() const { return had_line_feed_; }
+  // Whether next() can answer without waiting for more input.
+  bool has_buffered_line() const;
+
+  std::uint64_t line_number() const { return line_number_; }  // of the last line; the first is 1
+  std::uint64_t bytes_read() const { return bytes_read_; }
+  std::uint64_t bytes_total() const { return bytes_total_; }  // 0 where nobody knows
+  const std::string& path() const { return path_; }
+
+ private:
+  bool fill();
+
+  std::string path_;
+  engine::os::File file_;
+  std::string buffer_;
+  std::size_t begin_ = 0;  // of what has not been returned yet
+  bool at_end_ = false;
+  bool had_line_feed_ = false;
+  std::uint64_t line_number_ = 0;
+  std::uint64_t bytes_read_ = 0;
+  std::uint64_t bytes_total_ = 0;
+};
+
+}  // namespace piecemark::text
