@@ -17,7 +17,7 @@ constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kMinute = 60 * kSecond;
 constexpr std::int64_t kHour = 60 * kMinute;
 constexpr std::int64_t kDay = 24 * kHour;
-constexpr int kYearMax = 294276;
+constexpr int kYearMax = 294246;  // The last that 64 bits of microseconds since 1970 hold to its end.
 constexpr int kOffsetHoursMax = 15;
 
 // Days since 1970-01-01. std::chrono's calendar ends at year 32767; 400 years are always 146,097 days.

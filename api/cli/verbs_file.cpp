@@ -19,7 +19,9 @@ struct FileArguments {
   bool as_json = false;
 };
 
-Store open_to_read(const std::string& file) { return Store::open(file, {.read_only = true}); }
+Store open_to_read(const std::string& file) {
+  return Store::open(file, {.read_only = true});
+}
 
 std::string name_of_format(std::uint32_t number) {
   for (const FormatInfo& format : known_formats()) {
@@ -28,10 +30,13 @@ std::string name_of_format(std::uint32_t number) {
   return "unknown";
 }
 
-std::uint32_t newest_format() { return known_formats().back().number; }
+std::uint32_t newest_format() {
+  return known_formats().back().number;
+}
 
 void create(const FileArguments& arguments) {
-  const Store store = Store::create(arguments.file, {.format = arguments.format, .nulls_not_distinct = arguments.nulls_not_distinct});
+  const Store store = Store::create(
+      arguments.file, {.format = arguments.format, .nulls_not_distinct = arguments.nulls_not_distinct});
   print_line("created '" + arguments.file + "' in format " + std::to_string(store.info().format));
 }
 
@@ -43,16 +48,22 @@ void print_field(std::string_view name, std::string_view value) {
 void print_info(const StoreInfo& info, const std::string& file) {
   print_line(file);
   const bool is_newest = info.format == newest_format();
-  print_field("format", std::to_string(info.format) + " (" + name_of_format(info.format) + ")" + (is_newest ? ", the newest" : ", can be upgraded"));
-  print_field("components", with_commas(info.components));
-  print_field("drawings", with_commas(info.drawings));
-  print_field("NULLs", info.nulls_not_distinct ? "not distinct in the unique constraint" : "distinct in the unique constraint");
+  print_field("format", std::to_string(info.format) + " (" + name_of_format(info.format) + ")" +
+                            (is_newest ? ", the newest" : ", can be upgraded"));
+  print_field("components", std::to_string(info.components));
+  print_field("drawings", std::to_string(info.drawings));
+  print_field("NULLs", info.nulls_not_distinct ? "not distinct in the unique constraint"
+                                               : "distinct in the unique constraint");
   print_field("created", info.created_at.to_string() + " by piecemark " + info.created_by.to_string());
   if (info.migrated_at) {
-    print_field("migrated", info.migrated_at->to_string() + " by piecemark " + info.migrated_by.to_string() + ", " + with_commas(info.migrations) + " times in all");
+    print_field("migrated", info.migrated_at->to_string() + " by piecemark " + info.migrated_by.to_string() +
+                                ", " + std::to_string(info.migrations) + " times in all");
   }
-  print_field("stash", with_commas(info.stash_entries) + " entries");
-  print_field("size", in_bytes(info.file_bytes) + (info.components > 0 ? ", " + with_commas(info.file_bytes / info.components) + " bytes a component" : ""));
+  print_field("stash", std::to_string(info.stash_entries) + " entries");
+  print_field("size", in_bytes(info.file_bytes) +
+                          (info.components > 0 ? ", " + std::to_string(info.file_bytes / info.components) +
+                                                     " bytes a component"
+                                               : ""));
 }
 
 void print_info_json(const StoreInfo& info, const std::string& file) {
@@ -60,7 +71,8 @@ void print_info_json(const StoreInfo& info, const std::string& file) {
   {
     text::JsonObject object(line);
     object.add("file", file).add("kind", "piecemark store").add("format", std::uint64_t{info.format});
-    object.add("format_name", name_of_format(info.format)).add("newest_format", std::uint64_t{newest_format()});
+    object.add("format_name", name_of_format(info.format))
+        .add("newest_format", std::uint64_t{newest_format()});
     object.add("components", info.components).add("drawings", info.drawings);
     object.add("nulls_not_distinct", info.nulls_not_distinct);
     object.add("created_at", info.created_at.to_string()).add("created_by", info.created_by.to_string());
@@ -87,7 +99,8 @@ void print_container(const std::string& file, bool as_json) {
     {
       text::JsonObject object(line);
       object.add("file", file).add("kind", kind);
-      if (stamp) object.add("format", std::uint64_t{stamp->format}).add("created_by", stamp->created_by.to_string());
+      if (stamp)
+        object.add("format", std::uint64_t{stamp->format}).add("created_by", stamp->created_by.to_string());
       object.add("file_bytes", facts.size_bytes);
     }
     print_line(line);
@@ -116,13 +129,15 @@ void formats() {
   const auto formats = known_formats();
   for (auto format = formats.rbegin(); format != formats.rend(); ++format) {
     const std::string step = format->step.empty() ? "base" : std::string(format->step);
-    print_line(std::to_string(format->number) + "  " + step + (format->number == newest_format() ? "  (head)" : "") + "  " + std::string(format->summary));
+    print_line(std::to_string(format->number) + "  " + step +
+               (format->number == newest_format() ? "  (head)" : "") + "  " + std::string(format->summary));
   }
 }
 
 void current(const FileArguments& arguments) {
   const std::uint32_t format = open_to_read(arguments.file).info().format;
-  print_line(std::to_string(format) + "  " + name_of_format(format) + (format == newest_format() ? "  (head)" : ""));
+  print_line(std::to_string(format) + "  " + name_of_format(format) +
+             (format == newest_format() ? "  (head)" : ""));
 }
 
 int check(const FileArguments& arguments) {
@@ -131,7 +146,8 @@ int check(const FileArguments& arguments) {
     print_line("format " + std::to_string(format) + " is the newest");
     return kDone;
   }
-  print_line("upgrade pending: format " + std::to_string(format) + " -> " + std::to_string(newest_format()) + "; run: piecemark upgrade " + arguments.file);
+  print_line("upgrade pending: format " + std::to_string(format) + " -> " + std::to_string(newest_format()) +
+             "; run: piecemark upgrade " + arguments.file);
   return kRefused;
 }
 
@@ -147,16 +163,20 @@ void add_file_verbs(CLI::App& program, int& status) {
 
   CLI::App* verb = add("create", "Create an empty store");
   verb->add_option("--format", arguments->format, "Format of the store (default: the newest)");
-  verb->add_flag("--nulls-not-distinct", arguments->nulls_not_distinct, "Treat NULLs as equal in the unique constraint");
+  verb->add_flag("--nulls-not-distinct", arguments->nulls_not_distinct,
+                 "Treat NULLs as equal in the unique constraint");
   verb->callback([arguments] { create(*arguments); });
 
   verb = add("info", "Say what a file is: format, counts, sizes, options, who wrote it");
   verb->add_flag("--json", arguments->as_json, "Print JSON");
   verb->callback([arguments] { info(*arguments); });
 
-  program.add_subcommand("formats", "List the formats of this build and the steps between them")->callback(formats);
+  program.add_subcommand("formats", "List the formats of this build and the steps between them")
+      ->callback(formats);
   add("current", "Print the format of a store")->callback([arguments] { current(*arguments); });
-  add("check", "Exit with 1 if an upgrade is pending")->callback([arguments, &status] { status = check(*arguments); });
+  add("check", "Exit with 1 if an upgrade is pending")->callback([arguments, &status] {
+    status = check(*arguments);
+  });
 }
 
 }  // namespace piecemark::cli

@@ -38,7 +38,9 @@ std::uint32_t target_format(const std::string& text, std::uint32_t current) {
   std::uint32_t number = 0;
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) {
-    throw CLI::ValidationError("--to", "'" + text + "' is no format; take a number, a name from 'piecemark formats', head, base, +1 or -1");
+    throw CLI::ValidationError(
+        "--to",
+        "'" + text + "' is no format; take a number, a name from 'piecemark formats', head, base, +1 or -1");
   }
   if (!is_relative) return number;
   if (text.front() == '+') return current + number;
@@ -70,16 +72,23 @@ std::string describe(const SetAside& entry) {
 void print_receipt(const Receipt& receipt) {
   std::string steps;
   for (const std::string& step : receipt.steps) steps += (steps.empty() ? "" : ", ") + step;
-  print_line("format " + std::to_string(receipt.from) + " -> " + std::to_string(receipt.to) + " (" + steps + ")");
-  print_line("  rows         " + with_commas(receipt.before.rows_in_table) + " before, " + with_commas(receipt.after.rows_in_table) + " after");
+  print_line("format " + std::to_string(receipt.from) + " -> " + std::to_string(receipt.to) + " (" + steps +
+             ")");
+  print_line("  rows         " + std::to_string(receipt.before.rows_in_table) + " before, " +
+             std::to_string(receipt.after.rows_in_table) + " after");
   if (receipt.to < receipt.from) {
-    print_line("  stashed      " + with_commas(receipt.stashed_rows) + " rows, " + with_commas(receipt.stashed_identifiers) + " instance identifiers");
+    print_line("  stashed      " + std::to_string(receipt.stashed_rows) + " rows, " +
+               std::to_string(receipt.stashed_identifiers) + " instance identifiers");
   } else {
-    print_line("  returned     " + with_commas(receipt.returned_rows) + " rows, " + with_commas(receipt.returned_identifiers) + " instance identifiers");
-    if (receipt.left_over > 0) print_line("  left over    " + with_commas(receipt.left_over) + " entries of the stash could not return and are kept there");
+    print_line("  returned     " + std::to_string(receipt.returned_rows) + " rows, " +
+               std::to_string(receipt.returned_identifiers) + " instance identifiers");
+    if (receipt.left_over > 0)
+      print_line("  left over    " + std::to_string(receipt.left_over) +
+                 " entries of the stash could not return and are kept there");
   }
   print_line("  fingerprint  " + receipt.after.components.to_string() + ", table and stash, as before");
-  print_line("  receipt      " + std::to_string(receipt.number) + ", " + std::to_string(receipt.duration_us / 1000) + " ms");
+  print_line("  receipt      " + std::to_string(receipt.number) + ", " +
+             std::to_string(receipt.duration_us / 1000) + " ms");
 }
 
 void migrate_to(const MigrationArguments& arguments, bool is_upgrade) {
@@ -87,14 +96,17 @@ void migrate_to(const MigrationArguments& arguments, bool is_upgrade) {
   const std::uint32_t current = store.info().format;
   const std::uint32_t target = target_format(arguments.to, current);
   if (is_upgrade ? target < current : target > current) {
-    throw CLI::ValidationError("--to", "format " + std::to_string(target) + (is_upgrade ? " is older than" : " is newer than") + " the file's format " +
-                                           std::to_string(current) + "; use " + (is_upgrade ? "downgrade" : "upgrade"));
+    throw CLI::ValidationError("--to", "format " + std::to_string(target) +
+                                           (is_upgrade ? " is older than" : " is newer than") +
+                                           " the file's format " + std::to_string(current) + "; use " +
+                                           (is_upgrade ? "downgrade" : "upgrade"));
   }
   // What a downgrade would set aside is its answer, and goes to standard output line by line.
   const bool lists_refused = !is_upgrade && arguments.on_loss == OnLoss::refuse;
-  const auto receipt = migrate(store, target, {.on_loss = arguments.on_loss, .on_set_aside = [&](const SetAside& entry) {
-                                                 if (lists_refused || is_upgrade) print_line(describe(entry));
-                                               }});
+  const auto receipt =
+      migrate(store, target, {.on_loss = arguments.on_loss, .on_set_aside = [&](const SetAside& entry) {
+                                if (lists_refused || is_upgrade) print_line(describe(entry));
+                              }});
   if (receipt) {
     print_receipt(*receipt);
   } else {
@@ -118,7 +130,9 @@ std::string receipt_as_json(const Receipt& receipt) {
   std::string line;
   {
     text::JsonObject object(line);
-    object.add("number", std::uint64_t{receipt.number}).add("from", std::uint64_t{receipt.from}).add("to", std::uint64_t{receipt.to});
+    object.add("number", std::uint64_t{receipt.number})
+        .add("from", std::uint64_t{receipt.from})
+        .add("to", std::uint64_t{receipt.to});
     std::string& steps = object.begin("steps");
     steps += '[';
     for (const std::string& step : receipt.steps) {
@@ -129,7 +143,8 @@ std::string receipt_as_json(const Receipt& receipt) {
     append_holdings(object.begin("before"), receipt.before);
     append_holdings(object.begin("after"), receipt.after);
     object.add("stashed_rows", receipt.stashed_rows).add("stashed_identifiers", receipt.stashed_identifiers);
-    object.add("returned_rows", receipt.returned_rows).add("returned_identifiers", receipt.returned_identifiers);
+    object.add("returned_rows", receipt.returned_rows)
+        .add("returned_identifiers", receipt.returned_identifiers);
     object.add("left_over", receipt.left_over).add("library_version", receipt.library_version);
     object.add("started_at", receipt.started_at.to_string());
     object.add("duration_us", static_cast<std::uint64_t>(receipt.duration_us));
@@ -168,8 +183,10 @@ void print_fingerprint(const ContentArguments& arguments) {
     print_line(line);
     return;
   }
-  print_line("components  " + content.components.to_string() + "  " + std::to_string(content.components.rows) + " rows");
-  print_line("drawings    " + content.drawings.to_string() + "  " + std::to_string(content.drawings.rows) + " rows");
+  print_line("components  " + content.components.to_string() + "  " +
+             std::to_string(content.components.rows) + " rows");
+  print_line("drawings    " + content.drawings.to_string() + "  " + std::to_string(content.drawings.rows) +
+             " rows");
 }
 
 int verify_file(const ContentArguments& arguments) {
@@ -177,15 +194,17 @@ int verify_file(const ContentArguments& arguments) {
   const Verification result = verify(snapshot);
   for (const std::string& problem : result.problems) print_line("problem     " + problem);
   if (result.problem_count > result.problems.size()) {
-    print_line("            and " + with_commas(result.problem_count - result.problems.size()) + " more");
+    print_line("            and " + std::to_string(result.problem_count - result.problems.size()) + " more");
   }
-  print_line("checked     " + with_commas(result.components) + " components, " + with_commas(result.drawings) + " drawings, " +
-             with_commas(result.stash_entries) + " stash entries, " + with_commas(result.receipts) + " receipts");
+  print_line("checked     " + std::to_string(result.components) + " components, " +
+             std::to_string(result.drawings) + " drawings, " + std::to_string(result.stash_entries) +
+             " stash entries, " + std::to_string(result.receipts) + " receipts");
   if (result.is_clean()) {
     print_line("clean       checksums, index entries, constraints and counters hold");
     return kDone;
   }
-  print_error("'" + arguments.file + "' failed verification: corrupt_record\n  found      " + with_commas(result.problem_count) +
+  print_error("'" + arguments.file + "' failed verification: corrupt_record\n  found      " +
+              std::to_string(result.problem_count) +
               " problems\n  next       stop writing to this file and go back to a backup");
   return kRefused;
 }
@@ -196,16 +215,19 @@ const std::map<std::string, OnLoss> kOnLoss{{"refuse", OnLoss::refuse}, {"stash"
 
 void add_migration_verbs(CLI::App& program, int& status) {
   const auto upgrading = std::make_shared<MigrationArguments>();
-  CLI::App* verb = program.add_subcommand("upgrade", "Take a store to a newer format, with all that a downgrade had set aside");
+  CLI::App* verb = program.add_subcommand(
+      "upgrade", "Take a store to a newer format, with all that a downgrade had set aside");
   verb->add_option("FILE", upgrading->file, "The store")->required();
   verb->add_option("--to", upgrading->to, "Format to reach (default: head)")->option_text("N|NAME|head|+1");
   verb->callback([upgrading] { migrate_to(*upgrading, true); });
 
   const auto downgrading = std::make_shared<MigrationArguments>();
-  verb = program.add_subcommand("downgrade", "Take a store to an older format; what that cannot hold is listed, or set aside");
+  verb = program.add_subcommand(
+      "downgrade", "Take a store to an older format; what that cannot hold is listed, or set aside");
   verb->add_option("FILE", downgrading->file, "The store")->required();
   verb->add_option("--to", downgrading->to, "Format to reach")->required()->option_text("N|NAME|base|-1");
-  verb->add_option("--on-conflict", downgrading->on_loss, "For what the older format cannot hold: refuse (default) or stash")
+  verb->add_option("--on-conflict", downgrading->on_loss,
+                   "For what the older format cannot hold: refuse (default) or stash")
       ->transform(CLI::Transformer(kOnLoss))
       ->option_text("refuse|stash");
   verb->callback([downgrading] { migrate_to(*downgrading, false); });
@@ -222,11 +244,15 @@ void add_migration_verbs(CLI::App& program, int& status) {
 
   verb = add("fingerprint", "Print the fingerprint of the content, which does not depend on format or order");
   verb->add_option("--as", content->as_format, "Over the columns of this format (default: the file's)");
-  verb->add_option("--without", content->without, "Columns to leave out")->delimiter(',')->option_text("COLUMN,...");
+  verb->add_option("--without", content->without, "Columns to leave out")
+      ->delimiter(',')
+      ->option_text("COLUMN,...");
   verb->add_flag("--json", content->as_json, "Print JSON");
   verb->callback([content] { print_fingerprint(*content); });
 
-  add("verify", "Check every checksum, index entry, constraint and counter")->callback([content, &status] { status = verify_file(*content); });
+  add("verify", "Check every checksum, index entry, constraint and counter")->callback([content, &status] {
+    status = verify_file(*content);
+  });
 }
 
 }  // namespace piecemark::cli

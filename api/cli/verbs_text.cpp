@@ -35,10 +35,14 @@ struct ExportArguments {
   std::optional<TextFormat> output;
 };
 
-std::optional<text::ImportOptions::Source> source_of(const std::string& path, std::optional<TextFormat> given) {
+std::optional<text::ImportOptions::Source> source_of(const std::string& path,
+                                                     std::optional<TextFormat> given) {
   if (path.empty()) return std::nullopt;
   const auto format = given ? given : text::text_format_of(path);
-  if (!format) throw CLI::ValidationError("--input", "'" + path + "' has no extension that says what it is; give --input csv or --input ndjson");
+  if (!format)
+    throw CLI::ValidationError(
+        "--input",
+        "'" + path + "' has no extension that says what it is; give --input csv or --input ndjson");
   return text::ImportOptions::Source{path, *format};
 }
 
@@ -52,8 +56,11 @@ Store open_or_create(const ImportArguments& arguments) {
   Store store = Store::open(arguments.file, options);
   const std::uint32_t found = store.info().format;
   if (arguments.format && *arguments.format != found) {
-    throw Error(ErrorCode::no_such_format, {"cannot import into '" + arguments.file + "' with --format " + std::to_string(*arguments.format),
-                                            "a file of format " + std::to_string(found), {}, "leave --format out, or upgrade or downgrade the file first"});
+    throw Error(ErrorCode::no_such_format, {"cannot import into '" + arguments.file + "' with --format " +
+                                                std::to_string(*arguments.format),
+                                            "a file of format " + std::to_string(found),
+                                            {},
+                                            "leave --format out, or upgrade or downgrade the file first"});
   }
   return store;
 }
@@ -72,16 +79,22 @@ void import(const ImportArguments& arguments) {
       .on_conflict = arguments.on_conflict,
       .skip_invalid = arguments.skip_invalid,
       .rejects_path = arguments.rejects,
-      .on_progress = [&](std::uint64_t rows, std::uint64_t done, std::uint64_t total) { progress.update(rows, done, total); },
+      .on_progress = [&](std::uint64_t rows, std::uint64_t done,
+                         std::uint64_t total) { progress.update(rows, done, total); },
   });
   Store store = open_or_create(arguments);
   const text::ImportResult result = importer.run(store);
-  print_line("imported " + with_commas(result.inserted) + " components and " + with_commas(result.drawings) + " drawings");
-  if (result.updated > 0) print_line("updated  " + with_commas(result.updated) + " components that were there");
-  if (result.skipped > 0) print_line("skipped  " + with_commas(result.skipped) + " components whose id or key was taken");
-  if (result.drawings_kept > 0) print_line("kept     " + with_commas(result.drawings_kept) + " drawings that were there");
+  print_line("imported " + std::to_string(result.inserted) + " components and " +
+             std::to_string(result.drawings) + " drawings");
+  if (result.updated > 0)
+    print_line("updated  " + std::to_string(result.updated) + " components that were there");
+  if (result.skipped > 0)
+    print_line("skipped  " + std::to_string(result.skipped) + " components whose id or key was taken");
+  if (result.drawings_kept > 0)
+    print_line("kept     " + std::to_string(result.drawings_kept) + " drawings that were there");
   if (result.invalid > 0) {
-    print_line("refused  " + with_commas(result.invalid) + " invalid rows" + (arguments.rejects.empty() ? "" : ", written to '" + arguments.rejects + "'"));
+    print_line("refused  " + std::to_string(result.invalid) + " invalid rows" +
+               (arguments.rejects.empty() ? "" : ", written to '" + arguments.rejects + "'"));
   }
 }
 
@@ -124,7 +137,10 @@ class Output {
   std::string partial() const { return path_ + ".part"; }
   void check() const {
     if (file_) return;
-    throw Error(ErrorCode::io_error, {"cannot write '" + path_ + "'", "a file that takes no data, " + in_bytes(engine::os::free_bytes(path_)) + " are free on the disk", {},
+    throw Error(ErrorCode::io_error, {"cannot write '" + path_ + "'",
+                                      "a file that takes no data, " +
+                                          in_bytes(engine::os::free_bytes(path_)) + " are free on the disk",
+                                      {},
                                       "check the folder, its permissions and the free space"});
   }
 
@@ -143,7 +159,8 @@ void export_text(const ExportArguments& arguments) {
   const ReadTxn snapshot = store.read();
   if (!arguments.drawings.empty()) {
     Output output(arguments.drawings);
-    text::export_drawings(snapshot, output_format(arguments, arguments.drawings), [&](std::string_view piece) { output.write(piece); });
+    text::export_drawings(snapshot, output_format(arguments, arguments.drawings),
+                          [&](std::string_view piece) { output.write(piece); });
     output.finish();
   }
   if (arguments.components.empty() && !arguments.drawings.empty()) return;
@@ -176,11 +193,14 @@ int exec(const std::string& file) {
   }
   if (!session.is_in_transaction()) return kDone;
   session.rollback();
-  print_error("the input ended within a transaction, which was rolled back\n  next       end it with {\"op\":\"commit\"}");
+  print_error(
+      "the input ended within a transaction, which was rolled back\n  next       end it with "
+      "{\"op\":\"commit\"}");
   return kRefused;
 }
 
-const std::map<std::string, TextFormat> kTextFormats{{"csv", TextFormat::csv}, {"ndjson", TextFormat::ndjson}};
+const std::map<std::string, TextFormat> kTextFormats{{"csv", TextFormat::csv},
+                                                     {"ndjson", TextFormat::ndjson}};
 const std::map<std::string, OnConflict> kOnConflict{
     {"fail", OnConflict::fail}, {"skip", OnConflict::skip}, {"update", OnConflict::update}};
 
@@ -188,12 +208,15 @@ const std::map<std::string, OnConflict> kOnConflict{
 
 void add_text_verbs(CLI::App& program, int& status) {
   const auto importing = std::make_shared<ImportArguments>();
-  CLI::App* verb = program.add_subcommand("import", "Bring CSV or NDJSON into a store, all or nothing; creates the store when it is missing");
+  CLI::App* verb = program.add_subcommand(
+      "import", "Bring CSV or NDJSON into a store, all or nothing; creates the store when it is missing");
   verb->add_option("FILE", importing->file, "The store")->required();
   verb->add_option("--drawings", importing->drawings, "File of drawings; - is standard input");
   verb->add_option("--components", importing->components, "File of components; - is standard input");
-  verb->add_option("--format", importing->format, "Format of the store; an older one is written as old apps did");
-  verb->add_option("--on-conflict", importing->on_conflict, "For an id or key that is taken: fail, skip or update")
+  verb->add_option("--format", importing->format,
+                   "Format of the store; an older one is written as old apps did");
+  verb->add_option("--on-conflict", importing->on_conflict,
+                   "For an id or key that is taken: fail, skip or update")
       ->transform(CLI::Transformer(kOnConflict))
       ->option_text("fail|skip|update");
   verb->add_option("--input", importing->input, "What the files are (default: by extension)")
@@ -204,7 +227,8 @@ void add_text_verbs(CLI::App& program, int& status) {
   verb->callback([importing] { import(*importing); });
 
   const auto exporting = std::make_shared<ExportArguments>();
-  verb = program.add_subcommand("export", "Write a store as CSV or NDJSON; without options the components go to standard output");
+  verb = program.add_subcommand(
+      "export", "Write a store as CSV or NDJSON; without options the components go to standard output");
   verb->add_option("FILE", exporting->file, "The store")->required();
   verb->add_option("--drawings", exporting->drawings, "File for the drawings; - is standard output");
   verb->add_option("--components", exporting->components, "File for the components; - is standard output");
@@ -214,7 +238,8 @@ void add_text_verbs(CLI::App& program, int& status) {
   verb->callback([exporting] { export_text(*exporting); });
 
   const auto file = std::make_shared<std::string>();
-  verb = program.add_subcommand("exec", "Execute operations from standard input, one JSON object a line, one answer a line");
+  verb = program.add_subcommand(
+      "exec", "Execute operations from standard input, one JSON object a line, one answer a line");
   verb->add_option("FILE", *file, "The store")->required();
   verb->callback([file, &status] { status = exec(*file); });
 }

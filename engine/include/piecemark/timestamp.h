@@ -12,7 +12,7 @@
 namespace piecemark {
 
 // An instant in microseconds since 1970-01-01T00:00:00Z, in the proleptic Gregorian calendar.
-// Text reaches from year 1 to year 294276, the last one PostgreSQL knows.
+// Text reaches from year 1 to year 294246, the last that the number holds to its end.
 struct PIECEMARK_API Timestamp {
   std::int64_t microseconds = 0;
 
