@@ -56,6 +56,7 @@ StoreCore& core_of(const Store& store) {
 Store Store::open(const std::string& path, const OpenOptions& options) {
   auto environment = engine::Environment::open(path, index::kTables,
                                                {.read_only = options.read_only,
+                                                .trusted = options.trusted,
                                                 .map_size_bytes = options.map_size_bytes,
                                                 .busy_timeout_ms = options.busy_timeout_ms});
   return Store(std::make_shared<StoreCore>(std::move(environment), options));

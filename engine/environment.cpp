@@ -11,6 +11,7 @@
 
 #include "container.h"
 #include "lmdb_error.h"
+#include "page_check.h"
 
 namespace piecemark::engine {
 namespace {
@@ -124,6 +125,7 @@ std::shared_ptr<Environment> Environment::open(const std::string& path,
     return present;
   }
   try {
+    if (!options.trusted) opened->check_pages();
     opened->open_map();
     opened->settle_after_dead_processes();
     opened->open_tables(tables);
@@ -172,6 +174,20 @@ void Environment::open_file() {
                                                   " that is a symbolic link or no file",
                                               {},
                                               "remove it, if no program has the store open"});
+  }
+}
+
+// While another process writes, pages change under the walk; that process has checked the file when it opened
+// it.
+void Environment::check_pages() {
+  if (!os::try_lock(file_, os::LockMode::shared)) return;
+  const auto damage = engine::check_pages(file_);
+  os::unlock(file_);
+  if (damage) {
+    throw Error(ErrorCode::corrupt_file, {"cannot open " + quoted(path_),
+                                          "page " + std::to_string(damage->page) + ": " + damage->reason,
+                                          {},
+                                          "go back to a backup"});
   }
 }
 

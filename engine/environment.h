@@ -30,6 +30,7 @@ namespace piecemark::engine {
 
 struct EnvironmentOptions {
   bool read_only = false;
+  bool trusted = false;                                    // Maps the file without walking its pages first.
   std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // Address space, not memory; grows by itself.
   std::uint32_t busy_timeout_ms = 10'000;                  // How long a writer waits for its turn.
 };
@@ -77,6 +78,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Environment(std::string path, const EnvironmentOptions& options);
 
   void open_file();
+  void check_pages();
   void open_map();
   void open_tables(std::span<const std::string_view> names);
   void settle_after_dead_processes();

@@ -20,6 +20,9 @@ class StoreCore;
 
 struct OpenOptions {
   bool read_only = false;
+  // Skips the walk over all pages that keeps a damaged or hostile file from being mapped. Only for files that
+  // nobody else could have touched: LMDB crashes on bytes that are wrong.
+  bool trusted = false;
   // Writes a file of an older format as it is, for programs that feed old apps. Without it, write() asks for
   // an upgrade.
   bool write_older_format = false;
@@ -63,7 +66,7 @@ class PIECEMARK_API Store {
   // Errors  file_not_found, permission_denied, not_a_store, unsupported_container, format_too_new,
   // corrupt_file,
   //         unsafe_lock_file, busy
-  // Cost    about 0.2 ms
+  // Cost    about 0.2 ms, and some 0.4 ms a MB for the walk over the pages, unless the file is trusted
   static Store open(const std::string& path, const OpenOptions& options = {});
 
   // Creates an empty file, durably, and opens it.
