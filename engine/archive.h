@@ -94,6 +94,7 @@ class FlatReader {
 
   // Reads from the bytes. Classes are read as of this version.
   FlatReader(Bytes bytes, unsigned version) : rest_(bytes), version_(version) {}
+  FlatReader(std::string&& bytes, unsigned version) = delete;  // What is loaded may borrow from the bytes.
 
   template <class T>
   FlatReader& operator&(T& value) {

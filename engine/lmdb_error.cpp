@@ -14,7 +14,7 @@ constexpr std::uint64_t kFullBelowBytes = 1 << 20;
 
 Error disk_full(int code, const std::string& attempted, const std::string& path) {
   std::string found = code == MDB_MAP_FULL ? "the map of the file is full" : mdb_strerror(code);
-  found += ", " + std::to_string(os::free_bytes(path)) + " bytes are free on the disk";
+  found += ", " + std::to_string(os::free_bytes(path)) + " bytes are free for it";
   return {ErrorCode::disk_full,
           {attempted,
            std::move(found),

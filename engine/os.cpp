@@ -5,12 +5,14 @@
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -180,9 +182,13 @@ std::error_code read_next(const File& file, std::span<char> into, std::size_t& r
   }
 }
 
-File standard_input() { return File(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)); }
+File standard_input() {
+  return File(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+}
 
-bool is_terminal(int descriptor) { return ::isatty(descriptor) != 0; }
+bool is_terminal(int descriptor) {
+  return ::isatty(descriptor) != 0;
+}
 
 std::error_code sync_file(const std::string& path) {
   File file;
@@ -262,8 +268,16 @@ std::string lock_holder(const FileId& id) {
 
 std::uint64_t free_bytes(const std::string& path) {
   struct statvfs status {};
-  if (::statvfs(folder_of(path).c_str(), &status) != 0) return UINT64_MAX;
-  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  std::uint64_t room = UINT64_MAX;
+  if (::statvfs(folder_of(path).c_str(), &status) == 0)
+    room = std::uint64_t{status.f_bavail} * status.f_frsize;
+  rlimit limit{};
+  FileFacts facts;
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && !facts_of(path, facts)) {
+    room = std::min<std::uint64_t>(
+        room, limit.rlim_cur - std::min<std::uint64_t>(limit.rlim_cur, facts.size_bytes));
+  }
+  return room;
 }
 
 std::optional<std::string_view> network_file_system(const std::string& path) {

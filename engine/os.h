@@ -86,6 +86,8 @@ void unlock(const File& file);
 // "process 4711 (drawing-app)" where the system tells who holds a lock on the file.
 std::string lock_holder(const FileId& id);
 
+// How much the file can still grow: what the disk has free, and what the limit on file sizes (ulimit -f)
+// leaves.
 std::uint64_t free_bytes(const std::string& path);
 // The name of the network file system that the file lies on, if it is one.
 std::optional<std::string_view> network_file_system(const std::string& path);

@@ -1,9 +1,9 @@
 // Walks the pages of an LMDB 0.9 file before LMDB maps it, and trusts nothing that it has not checked.
 //
-// LMDB follows page numbers, offsets and sizes as it finds them; a damaged or hostile file makes it read anywhere.
-// A file that passes here is a proper tree of pages: every page number in range, reached once and within the file,
-// every node within its page, keys in order and between their separators, counters right, the free list disjoint
-// from the rest. What the bytes of keys and values mean is for their checksums to say.
+// LMDB follows page numbers, offsets and sizes as it finds them; a damaged or hostile file makes it read
+// anywhere. A file that passes here is a proper tree of pages: every page number in range, reached once and
+// within the file, every node within its page, keys in order and between their separators, counters right,
+// the free list disjoint from the rest. What the bytes of keys and values mean is for their checksums to say.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,262 @@
+#include "engine/environment.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "piecemark/error.h"
+#include "tests/support/temporary.h"
+
+namespace piecemark::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::error_of;
+using testing::TemporaryFolder;
+
+constexpr std::array<std::string_view, 2> kTables{"one", "two"};
+
+class EnvironmentTest : public ::testing::Test {
+ protected:
+  EnvironmentTest() {
+    Environment::create(path_, kTables, [](WriteTransaction&, std::span<const Table>) {});
+  }
+
+  std::shared_ptr<Environment> open(const EnvironmentOptions& options = {}) const {
+    return Environment::open(path_, kTables, options);
+  }
+
+  static void put(Environment& environment, Bytes key, Bytes value) {
+    WriteTransaction transaction = environment.begin_write();
+    transaction.put(environment.table(0), key, value);
+    transaction.commit();
+  }
+
+  TemporaryFolder folder_;
+  std::string path_ = folder_.path("store");
+};
+
+TEST_F(EnvironmentTest, CreationLeavesOneFileAndNothingElse) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder_.path(""))) names.push_back(entry.path().filename());
+  EXPECT_EQ(names, std::vector<std::string>{"store"});
+}
+
+TEST_F(EnvironmentTest, CreationRefusesATakenName) {
+  EXPECT_EQ(error_of([&] {
+              Environment::create(path_, kTables, [](WriteTransaction&, std::span<const Table>) {});
+            }),
+            ErrorCode::file_exists);
+}
+
+TEST_F(EnvironmentTest, FailedCreationLeavesNothing) {
+  const std::string path = folder_.path("other");
+  EXPECT_THROW(
+      Environment::create(path, kTables,
+                          [](WriteTransaction&, std::span<const Table>) { throw std::runtime_error("no"); }),
+      std::runtime_error);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path("")), {}), 1);
+}
+
+TEST_F(EnvironmentTest, CreationRemovesWhatAKilledOneHasLeft) {
+  folder_.write("other.new-0123", "half a file");
+  folder_.write("other.new-0123-lock", "");
+  Environment::create(folder_.path("other"), kTables, [](WriteTransaction&, std::span<const Table>) {});
+  EXPECT_FALSE(fs::exists(folder_.path("other.new-0123")));
+  EXPECT_FALSE(fs::exists(folder_.path("other.new-0123-lock")));
+}
+
+TEST_F(EnvironmentTest, OneFileHasOneEnvironmentInAProcess) {
+  fs::create_symlink(path_, folder_.path("link"));
+  const auto environment = open();
+  EXPECT_EQ(environment, Environment::open(folder_.path("link"), kTables, {}));
+  EXPECT_EQ(environment, Environment::open(folder_.path("./store"), kTables, {.read_only = true}));
+}
+
+TEST_F(EnvironmentTest, OpenForReadingKeepsOutOpenForWriting) {
+  const auto environment = open({.read_only = true});
+  EXPECT_EQ(error_of([&] { open(); }), ErrorCode::busy);
+  EXPECT_EQ(error_of([&] { environment->begin_write(); }), ErrorCode::read_only);
+}
+
+TEST_F(EnvironmentTest, FilesThatCannotBeLockedSafelyAreRefused) {
+  fs::create_hard_link(path_, folder_.path("second name"));
+  EXPECT_EQ(error_of([&] { open(); }), ErrorCode::unsafe_lock_file);
+  fs::remove(folder_.path("second name"));
+  const std::string victim = folder_.write("victim", "precious");
+  fs::create_symlink(victim, path_ + "-lock");
+  EXPECT_EQ(error_of([&] { open(); }), ErrorCode::unsafe_lock_file);
+  EXPECT_EQ(testing::read_file(victim), "precious");
+}
+
+TEST_F(EnvironmentTest, WriterWaitsAndThenNamesTheHolder) {
+  const auto environment = open({.busy_timeout_ms = 50});
+  WriteTransaction writing = environment->begin_write();
+  EXPECT_EQ(error_of([&] { environment->begin_write(); }), ErrorCode::busy) << "of the same thread";
+  std::string message;
+  std::thread([&] {
+    try {
+      environment->begin_write();
+    } catch (const Error& error) {
+      message = error.what();
+    }
+  }).join();
+  EXPECT_NE(message.find("another thread of this process"), std::string::npos) << message;
+}
+
+TEST_F(EnvironmentTest, WriterInAnotherProcessIsNamed) {
+  std::array<int, 2> ready{};
+  ASSERT_EQ(::pipe(ready.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto environment = open();
+    WriteTransaction writing = environment->begin_write();
+    char byte = 'x';
+    if (::write(ready[1], &byte, 1) == 1) ::pause();
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  const auto environment = open({.busy_timeout_ms = 50});
+  try {
+    environment->begin_write();
+    ADD_FAILURE() << "the child holds the lock";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::busy);
+    EXPECT_NE(error.facts().found.find("process " + std::to_string(child)), std::string::npos)
+        << error.what();
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  put(*environment, "after", "the kill");  // The lock died with its holder.
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_F(EnvironmentTest, ForkedChildIsRefusedAndParentGoesOn) {
+  const auto environment = open();
+  put(*environment, "key", "before");
+  WriteTransaction writing = environment->begin_write();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool refused = error_of([&] { environment->begin_read(); }) == ErrorCode::forked &&
+                         error_of([&] { environment->begin_write(); }) == ErrorCode::forked;
+    // The child may open the file itself.
+    const auto own = Environment::open(path_, kTables, {.read_only = true});
+    const bool reads = own->begin_read().get(own->table(0), "key") == "before";
+    ::_exit(refused && reads ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  writing.put(environment->table(0), "key", "after");
+  writing.commit();
+  EXPECT_EQ(environment->begin_read().get(environment->table(0), "key"), "after");
+}
+
+TEST_F(EnvironmentTest, MapGrowsFromCommitToCommit) {
+  const auto environment = open({.map_size_bytes = 1 << 20});
+  const std::string value(100'000, 'x');
+  for (int i = 0; i < 100; ++i) put(*environment, "key " + std::to_string(i), value);
+  EXPECT_GE(environment->usage().map_bytes, 10U << 20);
+}
+
+TEST_F(EnvironmentTest, FullMapIsOneCleanErrorAndTheFileStaysUsable) {
+  const auto environment = open({.map_size_bytes = 1 << 20});
+  put(*environment, "kept", "value");
+  WriteTransaction transaction = environment->begin_write();
+  const auto fill = [&] {
+    for (int i = 0;; ++i)
+      transaction.put(environment->table(0), "key " + std::to_string(i), std::string(100'000, 'x'));
+  };
+  EXPECT_EQ(error_of(fill), ErrorCode::disk_full);
+  EXPECT_EQ(error_of([&] { transaction.put(environment->table(0), "more", ""); }), ErrorCode::invalid_use);
+  EXPECT_EQ(error_of([&] { transaction.commit(); }), ErrorCode::invalid_use);
+  { const WriteTransaction ending = std::move(transaction); }
+  put(*environment, "after", "value");
+  const ReadTransaction snapshot = environment->begin_read();
+  EXPECT_EQ(snapshot.entries(environment->table(0)), 2U);
+}
+
+// Another process has grown the map: this one adopts the new size.
+TEST_F(EnvironmentTest, MapGrownByAnotherProcessIsAdopted) {
+  const auto environment = open({.map_size_bytes = 1 << 20});
+  put(*environment, "key", "value");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto own = Environment::open(path_, kTables, {.map_size_bytes = 1 << 20});
+    for (int i = 0; i < 40; ++i) put(*own, "child " + std::to_string(i), std::string(100'000, 'x'));
+    ::_exit(0);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+  EXPECT_EQ(environment->begin_read().entries(environment->table(0)), 41U);
+  put(*environment, "parent", "value");
+  EXPECT_EQ(environment->begin_read().entries(environment->table(0)), 42U);
+}
+
+TEST_F(EnvironmentTest, FullDiskIsOneCleanErrorAndTheFileStaysUsable) {
+  const auto environment = open();
+  put(*environment, "kept", "value");
+  // A limit on the size of files stands for the disk: the write that meets it fails with EFBIG.
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  rlimit limit = before;
+  limit.rlim_cur = 256 * 1024;
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  const auto result = error_of([&] { put(*environment, "large", std::string(1 << 20, 'x')); });
+  const auto small = error_of([&] { put(*environment, "small", "value"); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(result, ErrorCode::disk_full);
+  EXPECT_EQ(small, std::nullopt) << "what fits is stored even while the disk is full";
+  put(*environment, "large", std::string(1 << 20, 'x'));
+  EXPECT_EQ(environment->begin_read().entries(environment->table(0)), 3U);
+}
+
+TEST_F(EnvironmentTest, ReplacedFileAsksForReopening) {
+  const auto environment = open();
+  fs::rename(path_, folder_.path("moved"));
+  EXPECT_EQ(error_of([&] { environment->begin_write(); }), ErrorCode::reopen_needed);
+}
+
+TEST_F(EnvironmentTest, FolderWithoutWritePermissionCanBeRead) {
+  if (::geteuid() == 0) {
+    // Root may write anywhere; a child without that privilege does the reading.
+    put(*open(), "key", "value");
+    fs::remove(path_ + "-lock");
+    fs::permissions(folder_.path(""), fs::perms(0555));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(2);
+      const auto environment = open({.read_only = true});
+      ::_exit(environment->begin_read().get(environment->table(0), "key") == "value" ? 0 : 1);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    fs::permissions(folder_.path(""), fs::perms(0755));
+    EXPECT_EQ(status, 0);
+    return;
+  }
+  put(*open(), "key", "value");
+  fs::remove(path_ + "-lock");
+  fs::permissions(folder_.path(""), fs::perms(0555));
+  const auto environment = open({.read_only = true});
+  EXPECT_EQ(environment->begin_read().get(environment->table(0), "key"), "value");
+  fs::permissions(folder_.path(""), fs::perms(0755));
+}
+
+TEST_F(EnvironmentTest, FileOfOtherTablesIsNoStore) {
+  constexpr std::array<std::string_view, 1> kOther{"other"};
+  EXPECT_EQ(error_of([&] { Environment::open(path_, kOther, {}); }), ErrorCode::not_a_store);
+  EXPECT_EQ(error_of([&] { open(); }), std::nullopt) << "the failed attempt left nothing open";
+}
+
+}  // namespace
+}  // namespace piecemark::engine
