@@ -1,0 +1,114 @@
+#include "index/constraints.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace piecemark::index {
+namespace {
+
+const Format& kNewest = *format_numbered(kLiveFormat);
+
+// The verdict on a component, as "code column", or "fits".
+std::string judge(const Component& component, const Format& format = kNewest) {
+  ComponentRow row = row_of(component);
+  std::string json;
+  auto verdict = check_input(format, row, json);
+  if (!verdict) verdict = check_values(row);
+  return verdict ? std::string(name_of(verdict->code)) + " " + verdict->column : "fits";
+}
+
+std::string repeated(std::string_view character, int times) {
+  std::string text;
+  for (; times > 0; --times) text += character;
+  return text;
+}
+
+TEST(Constraints, LengthsCountCodePoints) {
+  for (const char* character : {"x", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x94\xA9"}) {
+    EXPECT_EQ(judge({.piece_mark = repeated(character, 50)}), "fits");
+    EXPECT_EQ(judge({.piece_mark = repeated(character, 51)}), "string_data_right_truncation piece_mark");
+    EXPECT_EQ(judge({.instance_identifier = repeated(character, 10)}), "fits");
+    EXPECT_EQ(judge({.instance_identifier = repeated(character, 11)}),
+              "string_data_right_truncation instance_identifier");
+    EXPECT_EQ(judge({.component_type = repeated(character, 51)}),
+              "string_data_right_truncation component_type");
+    EXPECT_EQ(judge({.material_type = repeated(character, 100)}), "fits");
+    EXPECT_EQ(judge({.material_type = repeated(character, 101)}),
+              "string_data_right_truncation material_type");
+    EXPECT_EQ(judge({.review_status = repeated(character, 21)}),
+              "string_data_right_truncation review_status");
+  }
+  EXPECT_EQ(judge({.piece_mark = repeated("x", 50) + " "}), "string_data_right_truncation piece_mark")
+      << "blanks are not dropped";
+}
+
+TEST(Constraints, TextIsUtf8WithoutZero) {
+  for (const char* bytes : {"\xFF", "\xC3", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "a\x80"}) {
+    EXPECT_EQ(judge({.piece_mark = bytes}), "character_not_in_repertoire piece_mark");
+  }
+  EXPECT_EQ(judge({.material_type = std::string("a\0b", 3)}), "character_not_in_repertoire material_type");
+  EXPECT_EQ(judge({.piece_mark = "\x01\x7F\xC2\xA0\xCC\x81"}), "fits");
+}
+
+TEST(Constraints, FormComesBeforeLengthAndEachInColumnOrder) {
+  EXPECT_EQ(judge({.piece_mark = repeated("x", 51), .review_status = "\xFF"}),
+            "character_not_in_repertoire review_status");
+  EXPECT_EQ(judge({.piece_mark = repeated("x", 51), .material_type = repeated("x", 101)}),
+            "string_data_right_truncation piece_mark");
+  EXPECT_EQ(judge({.piece_mark = repeated("x", 51), .confidence_score = 2}),
+            "string_data_right_truncation piece_mark");
+}
+
+TEST(Constraints, ConfidenceLiesBetweenZeroAndOne) {
+  for (const double fits : {0.0, -0.0, 1.0, 0.5, 5e-324})
+    EXPECT_EQ(judge({.confidence_score = fits}), "fits") << fits;
+  for (const double not_in_range :
+       {-5e-324, 1.0000000000000002, -1.0, std::numeric_limits<double>::infinity(),
+        std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_EQ(judge({.confidence_score = not_in_range}), "check_violation confidence_score") << not_in_range;
+  }
+  EXPECT_EQ(judge({.confidence_score = std::nullopt}), "fits");
+}
+
+TEST(Constraints, BoundingBoxIsStoredWithoutBlanks) {
+  const Component component{.bounding_box = " { \"x\" : 1.0 } "};
+  ComponentRow row = row_of(component);
+  std::string json;
+  ASSERT_FALSE(check_input(kNewest, row, json));
+  EXPECT_EQ(row.bounding_box, "{\"x\":1.0}");
+}
+
+TEST(Constraints, JsonNullIsNull) {
+  const Component component{.bounding_box = " null"};
+  ComponentRow row = row_of(component);
+  std::string json;
+  ASSERT_FALSE(check_input(kNewest, row, json));
+  EXPECT_EQ(row.bounding_box, std::nullopt);
+}
+
+TEST(Constraints, BoundingBoxIsJsonOfBoundedSize) {
+  EXPECT_EQ(judge({.bounding_box = "{"}), "invalid_text_representation bounding_box");
+  EXPECT_EQ(judge({.bounding_box = ""}), "invalid_text_representation bounding_box");
+  EXPECT_EQ(judge({.bounding_box = "\"" + std::string(kBoundingBoxBytesMax - 2, 'x') + "\""}), "fits");
+  EXPECT_EQ(judge({.bounding_box = "\"" + std::string(kBoundingBoxBytesMax - 1, 'x') + "\""}),
+            "string_data_right_truncation bounding_box");
+}
+
+TEST(Constraints, FormatOneHasNoInstanceIdentifier) {
+  const Format& oldest = *format_numbered(1);
+  EXPECT_EQ(judge({.instance_identifier = "1"}, oldest), "invalid_text_representation instance_identifier");
+  EXPECT_EQ(judge({.instance_identifier = std::nullopt}, oldest), "fits");
+}
+
+TEST(Constraints, NullsInNotNullColumnsAreNamed) {
+  EXPECT_EQ(check_not_null({.row = {}, .id_is_null = true, .piece_mark_is_null = true})->column, "id");
+  EXPECT_EQ(check_not_null({.row = {}, .piece_mark_is_null = true})->column, "piece_mark");
+  EXPECT_FALSE(check_not_null(IncomingRow{}));
+  EXPECT_EQ(check_not_null(ComponentColumns{.piece_mark = std::nullopt})->code,
+            ErrorCode::not_null_violation);
+  EXPECT_FALSE(check_not_null(ComponentColumns{.quantity = std::nullopt}));
+}
+
+}  // namespace
+}  // namespace piecemark::index
