@@ -1,1 +1,120 @@
+#include "migration/stash.h"
 
+#include <gtest/gtest.h>
+
+#include "engine/key.h"
+#include "index/tables.h"
+#include "tests/support/temporary.h"
+
+namespace piecemark::migration {
+namespace {
+
+using testing::TemporaryFolder;
+
+class StashTest : public ::testing::Test {
+ protected:
+  static std::shared_ptr<engine::Environment> create(const std::string& path) {
+    engine::Environment::create(path, index::kTables,
+                                [](engine::WriteTransaction&, std::span<const engine::Table>) {});
+    return engine::Environment::open(path, index::kTables, {});
+  }
+
+  static SetAside entry(SetAside::What what, std::uint8_t id) {
+    SetAside entry{.what = what, .run = 258, .reason = "because"};
+    entry.component = {.id = {},
+                       .piece_mark = "G1",
+                       .quantity = std::nullopt,
+                       .review_status = std::nullopt,
+                       .created_at = std::nullopt,
+                       .updated_at = std::nullopt};
+    entry.component.id.bytes[15] = id;
+    entry.component.instance_identifier = "2";
+    return entry;
+  }
+  std::string content(const engine::ReadTransaction& transaction) const {
+    std::string text;
+    stash_.for_each(transaction, [&](Stash::State state, const SetAside& entry) {
+      text += state == Stash::State::waiting ? "waiting " : "left over ";
+      text += entry.what == SetAside::What::row ? "row " : "identifier ";
+      text += std::to_string(entry.component.id.bytes[15]) + " " + entry.reason + "\n";
+    });
+    return text;
+  }
+
+  TemporaryFolder folder_;
+  std::shared_ptr<engine::Environment> environment_ = create(folder_.path("store"));
+  const index::Format& newer_ = *index::format_numbered(2);
+  Stash stash_{index::table(*environment_, index::TableId::stash)};
+};
+
+TEST_F(StashTest, BytesAreAsDocumented) {
+  engine::WriteTransaction transaction = environment_->begin_write();
+  stash_.put(transaction, newer_, Stash::State::waiting, entry(SetAside::What::row, 7));
+  engine::Cursor cursor(transaction, index::table(*environment_, index::TableId::stash));
+  ASSERT_TRUE(cursor.first());
+  EXPECT_EQ(engine::to_hex(cursor.key()),
+            "00000001"
+            "01"
+            "02"
+            "00000102"
+            "00000000000000000000000000000007");
+  EXPECT_EQ(engine::to_hex(cursor.value().substr(8)),
+            "01"
+            "02010000"
+            "07000000"
+            "62656361757365"  // class version, run, reason
+            "00"
+            "02000000"
+            "4731"
+            "01"
+            "01000000"
+            "32"  // drawing_id, piece_mark, instance_identifier
+            "00"
+            "00"
+            "00"
+            "00"
+            "00"
+            "00"
+            "00"
+            "00"
+            "00"
+            "00");
+}
+
+TEST_F(StashTest, EntriesWaitUntilTheyAreCleared) {
+  engine::WriteTransaction transaction = environment_->begin_write();
+  stash_.put(transaction, newer_, Stash::State::waiting, entry(SetAside::What::row, 2));
+  stash_.put(transaction, newer_, Stash::State::waiting, entry(SetAside::What::row, 1));
+  stash_.put(transaction, newer_, Stash::State::waiting, entry(SetAside::What::identifier, 3));
+  stash_.put(transaction, newer_, Stash::State::left_over, entry(SetAside::What::row, 4));
+  EXPECT_EQ(content(transaction),
+            "waiting identifier 3 because\nwaiting row 1 because\nwaiting row 2 because\nleft over row 4 "
+            "because\n");
+  std::string ids;
+  for (Stash::Waiting waiting(stash_, transaction, newer_, SetAside::What::row); waiting.entry() != nullptr;
+       waiting.next()) {
+    ids += std::to_string(waiting.entry()->component.id.bytes[15]) + " ";
+  }
+  EXPECT_EQ(ids, "1 2 ");
+  stash_.clear_waiting(transaction, newer_);
+  EXPECT_EQ(content(transaction), "left over row 4 because\n");
+}
+
+TEST_F(StashTest, EntryComesBackAsItWasPut) {
+  engine::WriteTransaction transaction = environment_->begin_write();
+  const SetAside put = entry(SetAside::What::row, 1);
+  stash_.put(transaction, newer_, Stash::State::waiting, put);
+  stash_.for_each(transaction, [&](Stash::State, const SetAside& found) {
+    EXPECT_EQ(found.component, put.component);
+    EXPECT_EQ(found.run, put.run);
+  });
+}
+
+TEST_F(StashTest, ForeignKeysAreReported) {
+  engine::WriteTransaction transaction = environment_->begin_write();
+  transaction.put(index::table(*environment_, index::TableId::stash), "short", "value");
+  EXPECT_EQ(testing::error_of([&] { content(transaction); }), ErrorCode::corrupt_record);
+}
+
+}  // namespace
+}  // namespace piecemark::migration
