@@ -283,8 +283,12 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
   for (const std::string& name : os::neighbours_of(path)) {
     if (!name.starts_with(base + std::string(kNewInfix))) continue;
     os::File abandoned;
-    const bool is_data = !name.ends_with(kLockSuffix);
-    if (is_data && !os::open_file(folder + name, os::Access::read_write, abandoned) &&
+    if (name.ends_with(kLockSuffix)) {
+      const std::string data = folder + name.substr(0, name.size() - kLockSuffix.size());
+      if (os::facts_of(data, facts)) os::remove_quietly(folder + name);
+      continue;
+    }
+    if (!os::open_file(folder + name, os::Access::read_write, abandoned) &&
         os::try_lock(abandoned, os::LockMode::exclusive)) {
       os::remove_quietly(folder + name);
       os::remove_quietly(folder + name + std::string(kLockSuffix));

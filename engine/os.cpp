@@ -186,6 +186,14 @@ File standard_input() {
   return File(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
 }
 
+void open_missing_standard_streams() {
+  int descriptor = -1;
+  do {
+    descriptor = ::open("/dev/null", O_RDWR);  // Takes the lowest number that is free.
+  } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  if (descriptor >= 0) ::close(descriptor);
+}
+
 bool is_terminal(int descriptor) {
   return ::isatty(descriptor) != 0;
 }

@@ -66,6 +66,8 @@ std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> 
 std::error_code read_next(const File& file, std::span<char> into, std::size_t& read_bytes);
 File standard_input();
 bool is_terminal(int descriptor);
+// Opens /dev/null in the place of each standard stream that is closed.
+void open_missing_standard_streams();
 
 std::error_code sync_file(const std::string& path);
 // Makes a created, renamed or removed name in the file's folder durable.

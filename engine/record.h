@@ -28,7 +28,8 @@ struct RecordPlace {
 
 // Writes the checksum over the first bytes of a record whose payload, class version included, is in place.
 void seal(const RecordPlace& place, std::string& record);
-// The class version and payload of a record. Errors  corrupt_record
+// The class version and payload of a record.
+// Errors  corrupt_record
 Bytes unseal(const RecordPlace& place, Bytes record);
 // As unseal, but an answer instead of an error.
 std::optional<Bytes> try_unseal(const RecordPlace& place, Bytes record);

@@ -45,6 +45,7 @@ std::optional<Stamp> decode_stamp(Bytes bytes) {
   if (load<std::uint64_t>(at + kChecksumOffset) != XXH3_64bits(at, kChecksumOffset)) return std::nullopt;
   const auto options = load<std::uint32_t>(at + 20);
   if ((options & ~kNullsNotDistinct) != 0 || load<std::uint32_t>(at + 52) != 0) return std::nullopt;
+  if (load<std::uint32_t>(at + 8) == 0) return std::nullopt;
   return Stamp{
       .format = load<std::uint32_t>(at + 8),
       .reader_min = load<std::uint32_t>(at + 12),

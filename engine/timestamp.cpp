@@ -48,6 +48,16 @@ class Scanner {
     return true;
   }
   bool take_any(char a, char b) { return take(a) || take(b); }
+  // In any case.
+  bool take_word(std::string_view word) {
+    if (text_.size() - at_ < word.size()) return false;
+    for (std::size_t i = 0; i < word.size(); ++i) {
+      const char c = text_[at_ + i];
+      if (c != word[i] && c != word[i] - 'A' + 'a') return false;
+    }
+    at_ += word.size();
+    return true;
+  }
   void skip_blanks() {
     while (take_any(' ', '\t')) {
     }
@@ -94,44 +104,65 @@ struct Parsed {
 constexpr Parsed kMalformed{0, ErrorCode::invalid_datetime_format};
 constexpr Parsed kOverflow{0, ErrorCode::datetime_field_overflow};
 
+Parsed date_of(int year, int year_digits, int month, int day) {
+  // Two digits could mean another century, or a day.
+  if (year_digits < 3 || year < 1 || year > kYearMax) return kOverflow;
+  const auto month_number = static_cast<unsigned>(month);
+  const auto day_number = static_cast<unsigned>(day);
+  if (!is_date(year, month_number, day_number)) return kOverflow;
+  return {days_of(year, month_number, day_number) * kDay, std::nullopt};
+}
+
+// 2025-01-21, or 20250121.
 Parsed parse_date(Scanner& in) {
   int year_digits = 0;
-  const auto year = in.number(1, 6, &year_digits);
-  if (!year || !in.take('-')) return kMalformed;
+  const auto year = in.number(1, 8, &year_digits);
+  if (!year) return kMalformed;
+  if (year_digits == 8) return date_of(*year / 10000, 4, *year / 100 % 100, *year % 100);
+  if (year_digits > 6 || !in.take('-')) return kMalformed;
   const auto month = in.number(1, 2);
   if (!month || !in.take('-')) return kMalformed;
   const auto day = in.number(1, 2);
   if (!day) return kMalformed;
-  // Two digits could mean another century, or a day.
-  if (year_digits < 3 || *year < 1 || *year > kYearMax) return kOverflow;
-  if (!is_date(*year, static_cast<unsigned>(*month), static_cast<unsigned>(*day))) return kOverflow;
-  return {days_of(*year, static_cast<unsigned>(*month), static_cast<unsigned>(*day)) * kDay, std::nullopt};
+  return date_of(*year, year_digits, *month, *day);
 }
 
+// 10:00, 10:00:00.5, 1000 or 100000.5.
 Parsed parse_time(Scanner& in) {
-  const auto hour = in.number(1, 2);
-  if (!hour || !in.take(':')) return kMalformed;
-  const auto minute = in.number(1, 2);
-  if (!minute) return kMalformed;
+  int digits = 0;
+  const auto leading = in.number(1, 6, &digits);
+  if (!leading) return kMalformed;
+  int hour = *leading;
+  int minute = 0;
   int second = 0;
-  std::int64_t fraction = 0;
-  if (in.take(':')) {
-    const auto given = in.number(1, 2);
-    if (!given) return kMalformed;
-    second = *given;
-    if (in.take('.')) fraction = in.fraction();
+  bool has_seconds = digits == 6;
+  if (digits == 6 || digits == 4) {
+    const int hhmm = digits == 6 ? *leading / 100 : *leading;
+    hour = hhmm / 100;
+    minute = hhmm % 100;
+    second = digits == 6 ? *leading % 100 : 0;
+  } else {
+    if (digits > 2 || !in.take(':')) return kMalformed;
+    const auto given_minute = in.number(1, 2);
+    if (!given_minute) return kMalformed;
+    minute = *given_minute;
+    has_seconds = in.take(':');
+    if (has_seconds) {
+      const auto given_second = in.number(1, 2);
+      if (!given_second) return kMalformed;
+      second = *given_second;
+    }
   }
+  const std::int64_t fraction = has_seconds && in.take('.') ? in.fraction() : 0;
   // 24:00:00 is the next midnight and second 60 the next minute, as in PostgreSQL.
-  const std::int64_t time = *hour * kHour + *minute * kMinute + second * kSecond + fraction;
-  if (*hour > 24 || *minute > 59 || second > 60 || time > kDay) return kOverflow;
+  const std::int64_t time = hour * kHour + minute * kMinute + second * kSecond + fraction;
+  if (hour > 24 || minute > 59 || second > 60 || time > kDay) return kOverflow;
   return {time, std::nullopt};
 }
 
 Parsed parse_offset(Scanner& in) {
   if (in.take_any('Z', 'z')) return {};
-  if (in.take_any('U', 'u')) {
-    return in.take_any('T', 't') && in.take_any('C', 'c') ? Parsed{} : kMalformed;
-  }
+  if (in.take_word("UTC") || in.take_word("GMT")) return {};
   const bool west = in.take('-');
   if (!west && !in.take('+')) return kMalformed;
   int digits = 0;
@@ -173,15 +204,15 @@ std::variant<Timestamp, ErrorCode> Timestamp::parse(std::string_view text) {
   in.skip_blanks();
   Parsed time;
   Parsed offset;
-  if (!in.at_end() || has_separator) {
+  if (has_separator || in.at_digit()) {
     time = parse_time(in);
     if (time.error) return *time.error;
     in.skip_blanks();
-    if (!in.at_end()) {
-      offset = parse_offset(in);
-      if (offset.error) return *offset.error;
-      in.skip_blanks();
-    }
+  }
+  if (!in.at_end()) {
+    offset = parse_offset(in);
+    if (offset.error) return *offset.error;
+    in.skip_blanks();
   }
   if (!in.at_end()) return ErrorCode::invalid_datetime_format;
 

@@ -49,9 +49,10 @@ class ReadTransaction {
   bool holds_file_lock_ = false;
 };
 
-// The one write transaction of the file; it reads its own writes. Destroyed without commit(), it leaves no
-// trace. Bytes returned are valid until the next write. Threads  stays on the thread that began it. After an
-// error from a write the transaction is broken: every further call throws invalid_use, and commit too.
+// The one write transaction of the file; it reads its own writes. Destroyed without commit(), it leaves no trace.
+// Bytes returned are valid until the next write.
+// Threads  stays on the thread that began it.
+// After an error from a write the transaction is broken: every further call throws invalid_use, and commit too.
 class WriteTransaction : public ReadTransaction {
  public:
   WriteTransaction(WriteTransaction&&) noexcept = default;

@@ -147,7 +147,12 @@ Verdict check_input(const Format& format, const ComponentColumns& columns) {
 }
 
 Verdict check_input(const Drawing& drawing) {
-  return drawing.name ? check_characters("name", *drawing.name) : std::nullopt;
+  if (!drawing.name) return std::nullopt;
+  if (auto verdict = check_characters("name", *drawing.name)) return verdict;
+  if (drawing.name->size() <= kDrawingNameBytesMax) return std::nullopt;
+  return input_violation(ErrorCode::string_data_right_truncation, "name",
+                         "name has " + std::to_string(drawing.name->size()) + " bytes, its limit is " +
+                             std::to_string(kDrawingNameBytesMax));
 }
 
 Verdict check_not_null(const IncomingRow& incoming) {

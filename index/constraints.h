@@ -17,7 +17,9 @@ namespace piecemark::index {
 
 using Verdict = std::optional<Violation>;
 
+// Bounds that keep every row within a line of text that can be read back.
 inline constexpr std::size_t kBoundingBoxBytesMax = std::size_t{4} << 20;
+inline constexpr std::size_t kDrawingNameBytesMax = std::size_t{1} << 20;
 
 // A row from outside. NOT NULL columns may say that they are NULL.
 struct IncomingRow {

@@ -20,7 +20,8 @@ struct JsonFinding {
   std::string_view problem;      // empty where it is valid
 };
 
-// The text must be valid UTF-8. depth_max may be up to kJsonDepthMax + 8.  Cost  about 2 ns a byte, no memory.
+// The text must be valid UTF-8. depth_max may be up to kJsonDepthMax + 8.  Cost  about 2 ns a byte, no
+// memory.
 JsonFinding inspect_json(std::string_view text, std::size_t depth_max = kJsonDepthMax);
 
 // Drops the blanks between the tokens of valid JSON.

@@ -58,7 +58,7 @@ class Run {
     StepWork work{transaction_, older, newer, stash_, options_.on_loss, options_.on_set_aside, receipt_};
     const Components& source = is_upgrade ? older : newer;
     const Components& target = is_upgrade ? newer : older;
-    target.layout().clear(transaction_);
+    require_empty(target);
     if (is_upgrade) {
       step.upgrade(work);
     } else {
@@ -67,6 +67,22 @@ class Run {
     }
     source.layout().clear(transaction_);
     receipt_.steps.emplace_back(step.revision);
+  }
+
+  // A stamp that lies about the format would let the run overwrite what it says is not there.
+  void require_empty(const Components& target) const {
+    const index::Format& format = target.format();
+    for (const index::TableId id : {format.rows, format.unique}) {
+      const engine::Table& table = index::table(environment_, id);
+      if (transaction_.entries(table) == 0) continue;
+      throw Error(
+          ErrorCode::corrupt_file,
+          {"cannot migrate '" + environment_.path() + "' to format " + std::to_string(to_.number),
+           "table '" + std::string(table.name) +
+               "' holds entries, although the file says that it has format " + std::to_string(from_.number),
+           {},
+           "run 'piecemark verify' on the file and go back to a backup"});
+    }
   }
 
   void refuse_loss() const {

@@ -15,8 +15,8 @@
 namespace piecemark::migration {
 
 // nullopt if the file has the target format already.
-// Errors  no_such_format, downgrade_refused, migration_mismatch, format_too_new, corrupt_record, disk_full,
-// busy
+// Errors  no_such_format, downgrade_refused, migration_mismatch, format_too_new, corrupt_file, corrupt_record,
+//         disk_full, busy
 std::optional<Receipt> run(engine::Environment& environment, std::uint32_t target,
                            const MigrationOptions& options, std::span<const Step> chain);
 

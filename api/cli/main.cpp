@@ -5,6 +5,7 @@
 
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
+#include "engine/os.h"
 #include "piecemark/error.h"
 #include "piecemark/version.h"
 
@@ -15,21 +16,36 @@ using namespace piecemark;  // NOLINT(google-build-using-namespace): the program
 int status_of(ErrorCode code) {
   switch (kind_of(code)) {
     case ErrorKind::row:
-    case ErrorKind::refused: return cli::kRefused;
-    case ErrorKind::file: return cli::kFileUnusable;
-    case ErrorKind::misuse: return cli::kUsage;
+    case ErrorKind::refused:
+      return cli::kRefused;
+    case ErrorKind::file:
+      return cli::kFileUnusable;
+    case ErrorKind::misuse:
+      return cli::kUsage;
   }
   return cli::kFileUnusable;
+}
+
+// CLI11 skips a word that it does not know, and takes the next one for the verb.
+void require_known_verb(const CLI::App& program, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  for (const CLI::App* verb : program.get_subcommands({})) {
+    if (verb->check_name(argv[1])) return;
+  }
+  throw CLI::ExtrasError({"'" + std::string(argv[1]) + "' is no verb of this program"});
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A store opened on the number of a closed standard stream would receive what is printed.
+  engine::os::open_missing_standard_streams();
   // A file size limit then shows as an error of the write that met it.
   std::signal(SIGXFSZ, SIG_IGN);
 
-  CLI::App program("Stores the components of drawings in one file, and takes files from format to format and back.",
-                   "piecemark");
+  CLI::App program(
+      "Stores the components of drawings in one file, and takes files from format to format and back.",
+      "piecemark");
   program.set_version_flag("--version", "piecemark " + kVersion.to_string());
   program.require_subcommand(1);
   program.footer("Exit status: 0 done; 1 refused or found wanting; 2 usage; 3 the file cannot be used.");
@@ -40,12 +56,14 @@ int main(int argc, char** argv) {
   cli::add_migration_verbs(program, status);
 
   try {
+    require_known_verb(program, argc, argv);
     program.parse(argc, argv);
     cli::finish_output();
     return status;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);
-    program.exit(error);
+    cli::print_error(std::string("usage: ") + error.what() +
+                     "\n  next       piecemark --help, or piecemark VERB --help");
     return cli::kUsage;
   } catch (const Error& error) {
     cli::flush_output();

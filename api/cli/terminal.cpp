@@ -22,8 +22,8 @@ constexpr std::array kShown{Column::piece_mark, Column::instance_identifier, Col
                             Column::location_y, Column::review_status,       Column::id};
 
 std::size_t width_of(std::string_view utf8) {
-  return static_cast<std::size_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(std::count_if(
+      utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 std::string cell(const ComponentRow& row, Column wanted) {
@@ -54,24 +54,38 @@ std::string cell(const ComponentRow& row, Column wanted) {
 
 }  // namespace
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 void print_line(std::string_view text) {
   print(text);
   print("\n");
 }
 
-void flush_output() { std::fflush(stdout); }
+void flush_output() {
+  std::fflush(stdout);
+}
 
 void finish_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
-  throw Error(ErrorCode::io_error, {"cannot write to standard output", "a disk that is full, or a reader that is gone", {},
+  throw Error(ErrorCode::io_error, {"cannot write to standard output",
+                                    "a disk that is full, or a reader that is gone",
+                                    {},
                                     "check where the output goes"});
 }
 
-void print_error(std::string_view text) { std::fprintf(stderr, "piecemark: %.*s\n", static_cast<int>(text.size()), text.data()); }
-
-bool output_is_terminal() { return engine::os::is_terminal(kStandardOutput); }
+// Messages quote what files say; nothing of it may steer the terminal.
+void print_error(std::string_view text) {
+  std::string line = "piecemark: ";
+  for (const char c : text)
+    line += c != '\n' && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) ? '?' : c;
+  line += '\n';
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+bool output_is_terminal() {
+  return engine::os::is_terminal(kStandardOutput);
+}
 
 std::string with_commas(std::uint64_t number) {
   std::string digits = std::to_string(number);
@@ -124,7 +138,9 @@ void RowPrinter::finish() {
 }
 
 ProgressLine::ProgressLine(std::string task)
-    : task_(std::move(task)), is_shown_(engine::os::is_terminal(kStandardError)), started_(std::chrono::steady_clock::now()) {}
+    : task_(std::move(task)),
+      is_shown_(engine::os::is_terminal(kStandardError)),
+      started_(std::chrono::steady_clock::now()) {}
 
 ProgressLine::~ProgressLine() {
   if (is_shown_) std::fputs("\r\033[K", stderr);
@@ -138,10 +154,14 @@ void ProgressLine::update(std::uint64_t rows, std::uint64_t done, std::uint64_t 
   const double seconds = std::max(0.001, std::chrono::duration<double>(now - started_).count());
   std::string line = "\r\033[K" + task_;
   if (total > 0) {
-    const auto filled = static_cast<std::size_t>(static_cast<double>(kBarWidth) * std::min(1.0, static_cast<double>(done) / static_cast<double>(total)));
-    line += "  [" + std::string(filled, '#') + std::string(kBarWidth - filled, ' ') + "] " + std::to_string(done * 100 / total) + " %";
+    const auto filled =
+        static_cast<std::size_t>(static_cast<double>(kBarWidth) *
+                                 std::min(1.0, static_cast<double>(done) / static_cast<double>(total)));
+    line += "  [" + std::string(filled, '#') + std::string(kBarWidth - filled, ' ') + "] " +
+            std::to_string(done * 100 / total) + " %";
   }
-  line += "  " + with_commas(rows) + " rows, " + with_commas(static_cast<std::uint64_t>(static_cast<double>(rows) / seconds)) + " rows/s";
+  line += "  " + with_commas(rows) + " rows, " +
+          with_commas(static_cast<std::uint64_t>(static_cast<double>(rows) / seconds)) + " rows/s";
   if (total > 0 && done > 0 && done < total) {
     const double left = seconds * static_cast<double>(total - done) / static_cast<double>(done);
     line += ", " + std::to_string(static_cast<long>(left) + 1) + " s left";

@@ -1,4 +1,5 @@
-// The verbs of the command line. Each group adds its subcommands; a verb that was asked for sets the exit status.
+// The verbs of the command line. Each group adds its subcommands; a verb that was asked for sets the exit
+// status.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,9 +9,9 @@ namespace piecemark::cli {
 // What the program ends with.
 enum ExitStatus : int {
   kDone = 0,
-  kRefused = 1,        // or found wanting: conflicts, invalid rows, pending upgrade, failed verification
-  kUsage = 2,          // the words of the command
-  kFileUnusable = 3,   // corrupt, too new, locked, no permission, disk full
+  kRefused = 1,       // or found wanting: conflicts, invalid rows, pending upgrade, failed verification
+  kUsage = 2,         // the words of the command
+  kFileUnusable = 3,  // corrupt, too new, locked, no permission, disk full
 };
 
 void add_file_verbs(CLI::App& program, int& status);       // create info formats current check

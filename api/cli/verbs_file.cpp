@@ -86,14 +86,17 @@ void print_info_json(const StoreInfo& info, const std::string& file) {
 }
 
 // What the bytes say where the store itself cannot be opened.
-void print_container(const std::string& file, bool as_json) {
+void print_container(const std::string& file, bool as_json, ErrorCode code) {
   engine::os::File opened;
   engine::os::FileFacts facts;
   if (engine::os::facts_of(file, facts) || !facts.is_regular) return;
   if (engine::os::open_file(file, engine::os::Access::read, opened)) return;
   const engine::Container container = engine::identify_container(opened);
   const auto stamp = engine::search_stamp(opened);
-  const std::string kind = stamp ? "damaged piecemark store" : container.description;
+  const bool is_whole =
+      code == ErrorCode::format_too_new || code == ErrorCode::busy || code == ErrorCode::unsafe_lock_file;
+  const std::string kind =
+      stamp ? (is_whole ? "piecemark store" : "damaged piecemark store") : container.description;
   if (as_json) {
     std::string line;
     {
@@ -119,8 +122,8 @@ void info(const FileArguments& arguments) {
   try {
     const StoreInfo info = open_to_read(arguments.file).info();
     arguments.as_json ? print_info_json(info, arguments.file) : print_info(info, arguments.file);
-  } catch (const Error&) {
-    print_container(arguments.file, arguments.as_json);
+  } catch (const Error& error) {
+    print_container(arguments.file, arguments.as_json, error.code());
     throw;
   }
 }
@@ -142,8 +145,9 @@ void current(const FileArguments& arguments) {
 
 int check(const FileArguments& arguments) {
   const std::uint32_t format = open_to_read(arguments.file).info().format;
-  if (format == newest_format()) {
-    print_line("format " + std::to_string(format) + " is the newest");
+  if (format >= newest_format()) {
+    print_line("format " + std::to_string(format) +
+               (format == newest_format() ? " is the newest" : " is newer than this build"));
     return kDone;
   }
   print_line("upgrade pending: format " + std::to_string(format) + " -> " + std::to_string(newest_format()) +

@@ -95,7 +95,8 @@ void migrate_to(const MigrationArguments& arguments, bool is_upgrade) {
   Store store = Store::open(arguments.file);
   const std::uint32_t current = store.info().format;
   const std::uint32_t target = target_format(arguments.to, current);
-  if (is_upgrade ? target < current : target > current) {
+  const bool is_known = current <= known_formats().back().number;  // Otherwise migrate() says what to do.
+  if (is_known && (is_upgrade ? target < current : target > current)) {
     throw CLI::ValidationError("--to", "format " + std::to_string(target) +
                                            (is_upgrade ? " is older than" : " is newer than") +
                                            " the file's format " + std::to_string(current) + "; use " +

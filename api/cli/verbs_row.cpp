@@ -43,8 +43,9 @@ int find(const RowArguments& arguments) {
   const Uuid drawing = require_uuid(arguments.drawing, "DRAWING");
   const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
   RowPrinter printer(arguments.as_json);
-  ComponentRange rows = arguments.instance ? snapshot.with_key(drawing, arguments.piece_mark, *arguments.instance)
-                                           : snapshot.instances(drawing, arguments.piece_mark);
+  ComponentRange rows = arguments.instance
+                            ? snapshot.with_key(drawing, arguments.piece_mark, *arguments.instance)
+                            : snapshot.instances(drawing, arguments.piece_mark);
   for (const ComponentView component : rows) printer.add(component.row());
   printer.finish();
   return found(printer, "component \"" + arguments.piece_mark + "\" on drawing " + arguments.drawing);

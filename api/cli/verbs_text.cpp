@@ -2,6 +2,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
@@ -46,6 +47,27 @@ std::optional<text::ImportOptions::Source> source_of(const std::string& path,
   return text::ImportOptions::Source{path, *format};
 }
 
+bool is_same_file(const std::string& a, const std::string& b) {
+  engine::os::FileFacts facts_a;
+  engine::os::FileFacts facts_b;
+  if (engine::os::facts_of(a, facts_a) || engine::os::facts_of(b, facts_b)) return a == b;
+  return facts_a.id == facts_b.id;
+}
+
+// An output that is also the store, its lock file, an input or another output would destroy what it holds.
+void require_own_file(const char* option, const std::string& output, const std::string& store,
+                      const std::vector<std::string>& others) {
+  if (output.empty() || output == "-") return;
+  std::vector<std::string> taken{store, store + "-lock"};
+  taken.insert(taken.end(), others.begin(), others.end());
+  for (const std::string& path : taken) {
+    if (!path.empty() && is_same_file(output, path)) {
+      throw CLI::ValidationError(
+          option, "'" + output + "' is the same file as '" + path + "', which would be overwritten");
+    }
+  }
+}
+
 // The store to import into: the file that is there, or a new one.
 Store open_or_create(const ImportArguments& arguments) {
   const OpenOptions options{.write_older_format = arguments.format.has_value()};
@@ -72,6 +94,10 @@ void import(const ImportArguments& arguments) {
   if (arguments.drawings == "-" && arguments.components == "-") {
     throw CLI::ValidationError("--drawings", "standard input can be read only once");
   }
+  if (!arguments.rejects.empty() && !arguments.skip_invalid)
+    throw CLI::RequiredError("--skip-invalid (for --rejects)");
+  require_own_file("--rejects", arguments.rejects, arguments.file,
+                   {arguments.drawings, arguments.components});
   ProgressLine progress("importing");
   text::Importer importer({
       .drawings = source_of(arguments.drawings, arguments.input),
@@ -103,6 +129,7 @@ class Output {
  public:
   explicit Output(std::string path) : path_(std::move(path)) {
     if (path_ == "-") return;
+    path_ = engine::os::resolved(path_);  // A symbolic link stays one.
     engine::os::FileFacts facts;
     is_direct_ = !engine::os::facts_of(path_, facts) && !facts.is_regular;  // A device or a pipe.
     file_.open(is_direct_ ? path_ : partial(), std::ios::binary | std::ios::trunc);
@@ -155,6 +182,8 @@ TextFormat output_format(const ExportArguments& arguments, const std::string& pa
 }
 
 void export_text(const ExportArguments& arguments) {
+  require_own_file("--drawings", arguments.drawings, arguments.file, {});
+  require_own_file("--components", arguments.components, arguments.file, {arguments.drawings});
   const Store store = Store::open(arguments.file, {.read_only = true});
   const ReadTxn snapshot = store.read();
   if (!arguments.drawings.empty()) {

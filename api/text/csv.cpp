@@ -1,7 +1,5 @@
 #include "api/text/csv.h"
 
-#include <algorithm>
-
 #include "api/text/number_text.h"
 #include "index/constraints.h"
 
@@ -28,6 +26,39 @@ void append_field(std::string& to, std::string_view text) {
   to += '"';
 }
 
+// Whether a quoted field is open, character by character.
+struct QuoteState {
+  bool is_open = false;
+  bool at_field_start = true;
+  bool after_quote = false;  // within a quoted field: behind a quote that closes it, or is the first of two
+
+  void follow(std::string_view line) {
+    if (!is_open) at_field_start = true;
+    for (const char c : line) step(c);
+    if (is_open && after_quote) close();  // A line break behind the closing quote.
+  }
+
+ private:
+  void step(char c) {
+    if (is_open && after_quote) {
+      after_quote = false;
+      if (c != '"') close();
+    } else if (is_open) {
+      after_quote = c == '"';
+      return;
+    } else if (at_field_start && c == '"') {
+      is_open = true;
+      at_field_start = false;
+      return;
+    }
+    if (!is_open) at_field_start = c == ',';
+  }
+  void close() {
+    is_open = false;
+    after_quote = false;
+  }
+};
+
 class FieldWriter {
  public:
   explicit FieldWriter(std::string& to) : to_(to) {}
@@ -48,29 +79,32 @@ class FieldWriter {
 
 }  // namespace
 
-// Collects the lines of one record: a line break within quotes does not end it.
+// Collects the lines of one record: a line break within quotes does not end it. A quote opens only at the
+// start of a field, so that a stray one elsewhere stays a matter of its own line.
 bool CsvReader::gather(CsvRecord& record) {
   raw_.clear();
-  bool in_quotes = false;
+  QuoteState quotes;
   std::uint64_t quote_line = 0;
   for (;;) {
     std::string_view line;
     const LineReader::Result result = lines_.next(line);
     if (result == LineReader::Result::end) {
-      if (in_quotes) record.problem = malformed("a quote opened in line " + std::to_string(quote_line) + " is never closed");
-      return in_quotes;
+      if (!quotes.is_open) return false;
+      record.is_last = true;
+      record.problem = malformed("a quote opened in line " + std::to_string(quote_line) + " is never closed");
+      return true;
     }
     if (raw_.empty()) record.line = lines_.line_number();
     if (result == LineReader::Result::too_long || raw_.size() + line.size() > kLineBytesMax) {
+      record.is_last = true;
       record.problem = malformed("a record longer than " + std::to_string(kLineBytesMax) + " bytes");
       return true;
     }
-    if (std::count(line.begin(), line.end(), '"') % 2 != 0) {
-      in_quotes = !in_quotes;
-      if (in_quotes) quote_line = lines_.line_number();
-    }
+    const bool was_open = quotes.is_open;
+    quotes.follow(line);
+    if (quotes.is_open && !was_open) quote_line = lines_.line_number();
     raw_ += line;
-    if (in_quotes) {
+    if (quotes.is_open) {
       raw_ += '\n';
       continue;
     }
@@ -83,7 +117,9 @@ void CsvReader::split(CsvRecord& record) {
   values_.clear();
   values_.reserve(raw_.size());
   const auto complain = [&](std::string_view what) {
-    if (!record.problem) record.problem = malformed("field " + std::to_string(record.fields.size() + 1) + ": " + std::string(what));
+    if (!record.problem)
+      record.problem =
+          malformed("field " + std::to_string(record.fields.size() + 1) + ": " + std::string(what));
   };
   for (std::size_t at = 0;; ++at) {
     const std::size_t start = values_.size();
@@ -100,7 +136,8 @@ void CsvReader::split(CsvRecord& record) {
       if (at < raw_.size() && raw_[at] != ',') complain("text behind the closing quote");
     }
     for (; at < raw_.size() && raw_[at] != ','; ++at) {
-      if (!is_quoted && raw_[at] == '"') complain("a quote within an unquoted field; quote the field and double the quote");
+      if (!is_quoted && raw_[at] == '"')
+        complain("a quote within an unquoted field; quote the field and double the quote");
       values_ += raw_[at];
     }
     const std::size_t size = values_.size() - start;
@@ -112,6 +149,7 @@ void CsvReader::split(CsvRecord& record) {
 bool CsvReader::next(CsvRecord& record) {
   record.fields.clear();
   record.problem.reset();
+  record.is_last = false;
   if (!gather(record)) return false;
   if (!record.problem) split(record);
   return true;
@@ -133,7 +171,9 @@ void append_csv(std::string& to, const ComponentRow& row) {
   to += kLineEnd;
 }
 
-void append_csv_drawing_header(std::string& to) { to.append("id,name").append(kLineEnd); }
+void append_csv_drawing_header(std::string& to) {
+  to.append("id,name").append(kLineEnd);
+}
 
 void append_csv(std::string& to, const Drawing& drawing) {
   to += drawing.id.to_string();

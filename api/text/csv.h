@@ -1,5 +1,6 @@
-// CSV as RFC 4180 has it: fields between commas, quoted where they hold commas, quotes or line breaks, a quote
-// within them doubled. An empty field is NULL; a quoted empty field is the empty string, as in PostgreSQL's COPY.
+// CSV as RFC 4180 has it: fields between commas, quoted where they hold commas, quotes or line breaks, a
+// quote within them doubled. An empty field is NULL; a quoted empty field is the empty string, as in
+// PostgreSQL's COPY.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@ struct CsvRecord {
   std::uint64_t line = 0;  // where it begins
   std::vector<CsvField> fields;
   std::optional<Violation> problem;  // with the fields that could be read; the record counts as one row
+  bool is_last = false;              // after this problem nobody can tell where the next record begins
 };
 
 class CsvReader {
@@ -31,6 +33,8 @@ class CsvReader {
   explicit CsvReader(LineReader& lines) : lines_(lines) {}
   // The next record; false at the end. Empty lines are skipped. Valid until the next call.
   bool next(CsvRecord& record);
+  // The last record as it stands in the file.
+  std::string_view raw() const { return raw_; }
 
  private:
   bool gather(CsvRecord& record);

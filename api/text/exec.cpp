@@ -70,7 +70,8 @@ class ExecSession::Operation {
     for (const Entry& entry : kEntries) {
       if (entry.name != name) continue;
       for (const JsonMember& member : members_) {
-        const bool is_known = std::find(entry.members.begin(), entry.members.end(), member.name) != entry.members.end();
+        const bool is_known =
+            std::find(entry.members.begin(), entry.members.end(), member.name) != entry.members.end();
         if (member.name != "op" && !is_known) {
           refuse("the operation \"" + std::string(name) + "\" takes no \"" + std::string(member.name) + "\"");
         }
@@ -112,7 +113,9 @@ class ExecSession::Operation {
 
   void answer_ok() { JsonObject(answer_).add("ok", true); }
   void answer_id(const Uuid& id) { JsonObject(answer_).add("ok", true).add("id", id.to_string()); }
-  void answer_count(std::string_view name, std::uint64_t count) { JsonObject(answer_).add("ok", true).add(name, count); }
+  void answer_count(std::string_view name, std::uint64_t count) {
+    JsonObject(answer_).add("ok", true).add(name, count);
+  }
 
   template <class Rows>
   void answer_rows(Rows&& rows) {
@@ -125,8 +128,12 @@ class ExecSession::Operation {
     }
     out += separator == '[' ? "[]" : "]";
   }
-  static void append_row(std::string& out, const Component& component) { append_json(out, row_of(component)); }
-  static void append_row(std::string& out, const ComponentView& component) { append_json(out, component.row()); }
+  static void append_row(std::string& out, const Component& component) {
+    append_json(out, row_of(component));
+  }
+  static void append_row(std::string& out, const ComponentView& component) {
+    append_json(out, component.row());
+  }
   static void append_row(std::string& out, const Drawing& drawing) { append_json(out, drawing); }
 
   const Members& row_members(std::string_view name) {
@@ -166,12 +173,14 @@ class ExecSession::Operation {
     if (auto verdict = bind_json(columns, row_members("row"))) refuse(std::move(*verdict));
     auto drawing = to_drawing(columns);
     if (auto* violation = std::get_if<Violation>(&drawing)) refuse(std::move(*violation));
-    answer_id(write([&](WriteTxn& transaction) { return transaction.insert_drawing(std::get<Drawing>(drawing)); }));
+    answer_id(
+        write([&](WriteTxn& transaction) { return transaction.insert_drawing(std::get<Drawing>(drawing)); }));
   }
 
   void delete_drawing() {
     const auto id = uuid_in(require_member(members_, "id"));
-    answer_count("deleted", id && write([&](WriteTxn& transaction) { return transaction.erase_drawing(*id); }) ? 1 : 0);
+    answer_count("deleted",
+                 id && write([&](WriteTxn& transaction) { return transaction.erase_drawing(*id); }) ? 1 : 0);
   }
 
   void insert() {
@@ -182,12 +191,16 @@ class ExecSession::Operation {
   void update() {
     const auto id = uuid_in(require_member(members_, "id"));
     const ComponentColumns changes = columns_in("set");
-    answer_count("updated", id && write([&](WriteTxn& transaction) { return transaction.update(*id, changes); }) ? 1 : 0);
+    // null is the id of no row, and so is a new one; what is set is looked at all the same.
+    const Uuid row = id.value_or(Uuid::generate());
+    answer_count("updated",
+                 write([&](WriteTxn& transaction) { return transaction.update(row, changes); }) ? 1 : 0);
   }
 
   void erase() {
     const auto id = uuid_in(require_member(members_, "id"));
-    answer_count("deleted", id && write([&](WriteTxn& transaction) { return transaction.erase(*id); }) ? 1 : 0);
+    answer_count("deleted",
+                 id && write([&](WriteTxn& transaction) { return transaction.erase(*id); }) ? 1 : 0);
   }
 
   void get() {

@@ -1,5 +1,5 @@
-// The operations of `exec`: one JSON object a line in, one answer a line out. A refused operation answers with its
-// error and the session goes on.
+// The operations of `exec`: one JSON object a line in, one answer a line out. A refused operation answers
+// with its error and the session goes on.
 #pragma once
 
 #include <optional>

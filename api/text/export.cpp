@@ -30,7 +30,8 @@ class Gatherer {
 
 }  // namespace
 
-void export_components(const ReadTxn& snapshot, TextFormat format, const TextSink& sink, const RowProgress& on_progress) {
+void export_components(const ReadTxn& snapshot, TextFormat format, const TextSink& sink,
+                       const RowProgress& on_progress) {
   Gatherer out(sink);
   if (format == TextFormat::csv) append_csv_header(out.text());
   std::uint64_t rows = 0;

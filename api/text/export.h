@@ -16,7 +16,8 @@ using TextSink = std::function<void(std::string_view piece)>;
 using RowProgress = std::function<void(std::uint64_t rows)>;
 
 // In the order drawing, mark, instance, id; NULL last.
-void export_components(const ReadTxn& snapshot, TextFormat format, const TextSink& sink, const RowProgress& on_progress);
+void export_components(const ReadTxn& snapshot, TextFormat format, const TextSink& sink,
+                       const RowProgress& on_progress);
 // In the order of the ids.
 void export_drawings(const ReadTxn& snapshot, TextFormat format, const TextSink& sink);
 

@@ -11,6 +11,7 @@
 #include "api/text/json_reader.h"
 #include "api/text/json_writer.h"
 #include "api/text/row_binding.h"
+#include "index/json_text.h"
 
 namespace piecemark::text {
 namespace {
@@ -34,9 +35,10 @@ std::string reading(const LineReader& lines, std::uint64_t line, const Violation
 }
 
 Violation byte_order_mark() {
-  return index::input_violation(ErrorCode::character_not_in_repertoire, {},
-                                "a byte order mark (EF BB BF) before the first character; save the file as UTF-8 without it, "
-                                "or remove it: tail -c +4 FILE");
+  return index::input_violation(
+      ErrorCode::character_not_in_repertoire, {},
+      "a byte order mark (EF BB BF) before the first character; save the file as UTF-8 without it, "
+      "or remove it: tail -c +4 FILE");
 }
 
 // The columns that a kind of row may have, for the header of CSV.
@@ -53,13 +55,19 @@ std::vector<std::string_view> names_of<DrawingColumns>() {
   return {"id", "name"};
 }
 
-constexpr std::string_view required_name(const ComponentColumns& /*kind*/) { return "piece_mark"; }
-constexpr std::string_view required_name(const DrawingColumns& /*kind*/) { return "id"; }
+constexpr std::string_view required_name(const ComponentColumns& /*kind*/) {
+  return "piece_mark";
+}
+constexpr std::string_view required_name(const DrawingColumns& /*kind*/) {
+  return "id";
+}
 
-index::Verdict bind_named(ComponentColumns& columns, std::string_view name, std::optional<std::string_view> text) {
+index::Verdict bind_named(ComponentColumns& columns, std::string_view name,
+                          std::optional<std::string_view> text) {
   return bind_text(columns, *column_named(name), text);
 }
-index::Verdict bind_named(DrawingColumns& columns, std::string_view name, std::optional<std::string_view> text) {
+index::Verdict bind_named(DrawingColumns& columns, std::string_view name,
+                          std::optional<std::string_view> text) {
   return bind_text(columns, name, text);
 }
 
@@ -69,6 +77,7 @@ struct IncomingText {
   std::uint64_t line = 0;
   Columns columns;
   std::optional<Violation> problem;
+  bool is_last = false;  // the problem makes the rest of the file unreadable
 };
 
 // Rows of one kind from one file.
@@ -92,12 +101,15 @@ class CsvSource final : public RowSource<Columns> {
     row.line = record_.line;
     row.columns = {};
     row.problem = std::move(record_.problem);
+    row.is_last = record_.is_last;
     if (!row.problem && record_.fields.size() != header_.size()) {
-      row.problem = malformed(std::to_string(record_.fields.size()) + " fields, the header has " + std::to_string(header_.size()));
+      row.problem = malformed(std::to_string(record_.fields.size()) + " fields, the header has " +
+                              std::to_string(header_.size()));
     }
     for (std::size_t i = 0; !row.problem && i < header_.size(); ++i) {
       const CsvField& field = record_.fields[i];
-      row.problem = bind_named(row.columns, header_[i], field.is_null ? std::nullopt : std::optional(field.text));
+      row.problem =
+          bind_named(row.columns, header_[i], field.is_null ? std::nullopt : std::optional(field.text));
     }
     return true;
   }
@@ -105,22 +117,34 @@ class CsvSource final : public RowSource<Columns> {
   void append_raw(std::string& to) const override {
     JsonObject object(to);
     for (std::size_t i = 0; i < std::min(header_.size(), record_.fields.size()); ++i) {
-      const CsvField& field = record_.fields[i];
-      if (field.is_null) {
-        object.add_null(header_[i]);
-      } else {
-        object.add(header_[i], field.text);
-      }
+      append_value(object, header_[i], record_.fields[i]);
     }
   }
 
   const LineReader& lines() const override { return lines_; }
 
  private:
+  // Numbers and JSON stand as themselves where they are valid, so that a mended reject can be imported again.
+  static void append_value(JsonObject& object, const std::string& name, const CsvField& field) {
+    const auto column = column_named(name);
+    const bool is_number = column == Column::quantity || column == Column::location_x ||
+                           column == Column::location_y || column == Column::confidence_score;
+    if (field.is_null) {
+      object.add_null(name);
+    } else if (!simdjson::validate_utf8(field.text.data(), field.text.size())) {
+      object.add(name, "(not valid UTF-8)");
+    } else if ((is_number || column == Column::bounding_box) && index::inspect_json(field.text).is_valid) {
+      object.begin(name) += index::without_blanks(field.text);
+    } else {
+      object.add(name, field.text);
+    }
+  }
+
   void read_header() {
-    if (!reader_.next(record_)) refuse(lines_, 1, malformed("no header line; the first line must name the columns"));
+    if (!reader_.next(record_))
+      refuse(lines_, 1, malformed("no header line; the first line must name the columns"));
+    if (reader_.raw().starts_with(kByteOrderMark)) refuse(lines_, record_.line, byte_order_mark());
     if (record_.problem) refuse(lines_, record_.line, *record_.problem);
-    if (record_.fields.front().text.starts_with(kByteOrderMark)) refuse(lines_, record_.line, byte_order_mark());
     const auto names = names_of<Columns>();
     std::string known;
     for (const std::string_view name : names) known.append(known.empty() ? "" : ", ").append(name);
@@ -159,6 +183,7 @@ class NdjsonSource final : public RowSource<Columns> {
       row.columns = {};
       row.problem.reset();
       is_json_ = false;
+      is_too_long_ = result == LineReader::Result::too_long;
       if (result == LineReader::Result::too_long) {
         row.problem = malformed("a line longer than " + std::to_string(kLineBytesMax) + " bytes");
         return true;
@@ -172,8 +197,11 @@ class NdjsonSource final : public RowSource<Columns> {
   void append_raw(std::string& to) const override {
     if (is_json_) {
       to += raw_;
+    } else if (is_too_long_) {
+      to += "null";
     } else {
-      append_json_string(to, simdjson::validate_utf8(line_.data(), line_.size()) ? line_ : "(not valid UTF-8)");
+      append_json_string(to,
+                         simdjson::validate_utf8(line_.data(), line_.size()) ? line_ : "(not valid UTF-8)");
     }
   }
 
@@ -204,6 +232,7 @@ class NdjsonSource final : public RowSource<Columns> {
   std::string_view line_;
   std::string raw_;
   bool is_json_ = false;
+  bool is_too_long_ = false;
 };
 
 template <class Columns>
@@ -213,7 +242,8 @@ std::unique_ptr<RowSource<Columns>> open_source(const std::optional<ImportOption
   return std::make_unique<NdjsonSource<Columns>>(source->path);
 }
 
-// The file of rejects: {"line":2,"code":"...","column":"...","message":"...","row":{...}} for each invalid row.
+// The file of rejects: {"line":2,"code":"...","column":"...","message":"...","row":{...}} for each invalid
+// row.
 class Rejects {
  public:
   explicit Rejects(const std::string& path) : path_(path) {
@@ -229,7 +259,8 @@ class Rejects {
     {
       JsonObject object(text);
       object.add("line", line).add("code", name_of(violation.code));
-      object.add_text_or_null("constraint", violation.constraint).add_text_or_null("column", violation.column);
+      object.add_text_or_null("constraint", violation.constraint)
+          .add_text_or_null("column", violation.column);
       object.add("message", violation.message);
       source.append_raw(object.begin("row"));
     }
@@ -247,8 +278,11 @@ class Rejects {
  private:
   void check() const {
     if (file_) return;
-    throw Error(ErrorCode::io_error, {"cannot write rejects to '" + path_ + "'", "a file that takes no data", {},
-                                      "check the folder, its permissions and the free space; nothing was stored"});
+    throw Error(ErrorCode::io_error,
+                {"cannot write rejects to '" + path_ + "'",
+                 "a file that takes no data",
+                 {},
+                 "check the folder, its permissions and the free space; nothing was stored"});
   }
 
   std::string path_;
@@ -270,7 +304,8 @@ std::optional<Violation> attempt(const Work& work) {
 
 std::optional<TextFormat> text_format_of(const std::string& path) {
   if (path.ends_with(".csv")) return TextFormat::csv;
-  if (path.ends_with(".ndjson") || path.ends_with(".jsonl") || path.ends_with(".json")) return TextFormat::ndjson;
+  if (path.ends_with(".ndjson") || path.ends_with(".jsonl") || path.ends_with(".json"))
+    return TextFormat::ndjson;
   return std::nullopt;
 }
 
@@ -281,7 +316,8 @@ struct Importer::State {
   ImportResult result;
 
   std::uint64_t bytes_done() const {
-    return (drawings ? drawings->lines().bytes_read() : 0) + (components ? components->lines().bytes_read() : 0);
+    return (drawings ? drawings->lines().bytes_read() : 0) +
+           (components ? components->lines().bytes_read() : 0);
   }
   std::uint64_t bytes_total() const {
     const std::uint64_t of_drawings = drawings ? drawings->lines().bytes_total() : 0;
@@ -295,11 +331,12 @@ struct Importer::State {
     for (IncomingText<Columns> row; source.next(row); ++rows) {
       if (!row.problem) row.problem = attempt([&] { insert(row.columns); });
       if (row.problem) {
-        if (!options.skip_invalid) refuse(source.lines(), row.line, std::move(*row.problem));
+        if (!options.skip_invalid || row.is_last) refuse(source.lines(), row.line, std::move(*row.problem));
         ++result.invalid;
         rejects.add(source, row.line, *row.problem);
       }
-      if (options.on_progress && rows % kRowsBetweenReports == 0) options.on_progress(rows, bytes_done(), bytes_total());
+      if (options.on_progress && rows % kRowsBetweenReports == 0)
+        options.on_progress(rows, bytes_done(), bytes_total());
     }
     if (options.on_progress) options.on_progress(rows, bytes_done(), bytes_total());
   }
@@ -320,7 +357,8 @@ ImportResult Importer::run(Store& store) {
   if (in.drawings) {
     in.each_row(*in.drawings, rejects, [&](const DrawingColumns& columns) {
       auto drawing = to_drawing(columns);
-      if (auto* violation = std::get_if<Violation>(&drawing)) throw ConstraintViolation("cannot import a drawing", std::move(*violation));
+      if (auto* violation = std::get_if<Violation>(&drawing))
+        throw ConstraintViolation("cannot import a drawing", std::move(*violation));
       if (transaction.drawing(std::get<Drawing>(drawing).id)) {
         ++in.result.drawings_kept;
       } else {
@@ -332,9 +370,15 @@ ImportResult Importer::run(Store& store) {
   if (in.components) {
     in.each_row(*in.components, rejects, [&](const ComponentColumns& columns) {
       switch (transaction.upsert(columns, in.options.on_conflict).outcome) {
-        case Upserted::Outcome::inserted: ++in.result.inserted; break;
-        case Upserted::Outcome::updated: ++in.result.updated; break;
-        case Upserted::Outcome::skipped: ++in.result.skipped; break;
+        case Upserted::Outcome::inserted:
+          ++in.result.inserted;
+          break;
+        case Upserted::Outcome::updated:
+          ++in.result.updated;
+          break;
+        case Upserted::Outcome::skipped:
+          ++in.result.skipped;
+          break;
       }
     });
   }

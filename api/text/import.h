@@ -1,4 +1,5 @@
-// Brings CSV and NDJSON into a store, in one transaction: all or nothing, unless invalid rows are to be skipped.
+// Brings CSV and NDJSON into a store, in one transaction: all or nothing, unless invalid rows are to be
+// skipped.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include "api/text/input.h"
 
-#include "engine/lmdb_error.h"
 #include "engine/os.h"
+#include "piecemark/error.h"
 
 namespace piecemark::text {
 namespace {
@@ -20,7 +20,15 @@ LineReader::LineReader(const std::string& path) : path_(path) {
   engine::os::FileFacts facts;
   auto error = engine::os::open_file(path, engine::os::Access::read, file_);
   if (!error) error = engine::os::facts_of(file_, facts);
-  if (error) throw engine::lmdb_error(error.value(), attempted, path);
+  if (error == std::errc::no_such_file_or_directory) {
+    throw Error(ErrorCode::file_not_found, {attempted, "no such file", {}, "check the name"});
+  }
+  if (error == std::errc::permission_denied) {
+    throw Error(ErrorCode::permission_denied,
+                {attempted, error.message(), {}, "ask for permission to read the file"});
+  }
+  if (error)
+    throw Error(ErrorCode::io_error, {attempted, error.message(), {}, "check the disk and the system log"});
   if (facts.is_directory) {
     throw Error(ErrorCode::io_error, {attempted, "a folder", "CSV and NDJSON files", "name a file in it"});
   }
@@ -36,14 +44,17 @@ bool LineReader::fill() {
   buffer_.resize(kept + kChunk);
   std::size_t got = 0;
   if (const auto error = engine::os::read_next(file_, std::span(buffer_).subspan(kept), got)) {
-    throw engine::lmdb_error(error.value(), "cannot read '" + path_ + "'", path_);
+    throw Error(ErrorCode::io_error,
+                {"cannot read '" + path_ + "'", error.message(), {}, "check the disk and the system log"});
   }
   buffer_.resize(kept + got);
   at_end_ = got == 0;
   return !at_end_;
 }
 
-bool LineReader::has_buffered_line() const { return buffer_.find('\n', begin_) != std::string::npos; }
+bool LineReader::has_buffered_line() const {
+  return buffer_.find('\n', begin_) != std::string::npos;
+}
 
 LineReader::Result LineReader::next(std::string_view& line) {
   bool is_too_long = false;

@@ -17,7 +17,8 @@ class LineReader {
   explicit LineReader(const std::string& path);
 
   enum class Result : std::uint8_t { line, too_long, end };
-  // The next line without its line feed. A line that is too long is skipped to its end. Valid until the next call.
+  // The next line without its line feed. A line that is too long is skipped to its end. Valid until the next
+  // call.
   Result next(std::string_view& line);
   // Whether the last line ended with a line feed.
   bool had_line_feed() const { return had_line_feed_; }

@@ -42,9 +42,15 @@ simdjson::error_code read_value(simdjson::ondemand::value value, JsonMember& mem
       if (const auto error = value.get_array().get(array)) return error;
       return array.raw_json().get(member.raw);
     }
-    case json_type::number: member.kind = JsonMember::Kind::number; break;
-    case json_type::boolean: member.kind = JsonMember::Kind::boolean; break;
-    case json_type::null: member.kind = JsonMember::Kind::null; break;
+    case json_type::number:
+      member.kind = JsonMember::Kind::number;
+      break;
+    case json_type::boolean:
+      member.kind = JsonMember::Kind::boolean;
+      break;
+    case json_type::null:
+      member.kind = JsonMember::Kind::null;
+      break;
   }
   member.raw = trimmed(value.raw_json_token());
   return simdjson::SUCCESS;
@@ -69,7 +75,8 @@ std::variant<const std::vector<JsonMember>*, Violation> JsonReader::read_object(
   members_.clear();
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
-  auto error = parser_.iterate(simdjson::padded_string_view(padded_.data(), json.size(), padded_.size())).get(document);
+  auto error = parser_.iterate(simdjson::padded_string_view(padded_.data(), json.size(), padded_.size()))
+                   .get(document);
   if (!error) error = document.get_object().get(object);
   if (!error) {
     for (auto field : object) {
@@ -85,7 +92,8 @@ std::variant<const std::vector<JsonMember>*, Violation> JsonReader::read_object(
       members_.push_back(member);
     }
   }
-  if (error) return malformed(std::string("the line cannot be read as JSON: ") + simdjson::error_message(error));
+  if (error)
+    return malformed(std::string("the line cannot be read as JSON: ") + simdjson::error_message(error));
   return &members_;
 }
 

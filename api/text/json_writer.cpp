@@ -42,11 +42,21 @@ void append_json_string(std::string& to, std::string_view text) {
   to += '"';
   for (const char c : text) {
     switch (c) {
-      case '"': to += "\\\""; break;
-      case '\\': to += "\\\\"; break;
-      case '\n': to += "\\n"; break;
-      case '\r': to += "\\r"; break;
-      case '\t': to += "\\t"; break;
+      case '"':
+        to += "\\\"";
+        break;
+      case '\\':
+        to += "\\\\";
+        break;
+      case '\n':
+        to += "\\n";
+        break;
+      case '\r':
+        to += "\\r";
+        break;
+      case '\t':
+        to += "\\t";
+        break;
       default:
         if (const auto byte = static_cast<unsigned char>(c); byte < 0x20) {
           to += "\\u00";
@@ -107,7 +117,8 @@ void append_json(std::string& to, const ComponentRow& row) {
 void append_json(std::string& to, const Drawing& drawing) {
   JsonObject object(to);
   object.add("id", drawing.id.to_string());
-  ValueWriter{object.begin("name")}(drawing.name ? std::optional<std::string_view>(*drawing.name) : std::nullopt);
+  ValueWriter{object.begin("name")}(drawing.name ? std::optional<std::string_view>(*drawing.name)
+                                                 : std::nullopt);
 }
 
 }  // namespace piecemark::text

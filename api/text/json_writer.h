@@ -35,8 +35,8 @@ class JsonObject {
   bool is_first_ = true;
 };
 
-// The 14 columns under their names, in the order of the DDL. bounding_box is nested; doubles have the shortest digits
-// that read back to the same bits, NaN and the infinities are strings.
+// The 14 columns under their names, in the order of the DDL. bounding_box is nested; doubles have the
+// shortest digits that read back to the same bits, NaN and the infinities are strings.
 void append_json(std::string& to, const ComponentRow& row);
 void append_json(std::string& to, const Drawing& drawing);
 

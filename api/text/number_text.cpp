@@ -25,7 +25,9 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower_case) {
   return true;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool is_zero(std::string_view digits) {
   const std::string_view mantissa = digits.substr(0, digits.find_first_of("eE"));

@@ -19,10 +19,14 @@ std::string shown(std::string_view text) {
 
 std::string_view what_is_wrong(ErrorCode code) {
   switch (code) {
-    case ErrorCode::numeric_value_out_of_range: return " is out of range";
-    case ErrorCode::datetime_field_overflow: return " has a field that is out of range";
-    case ErrorCode::invalid_datetime_format: return " is not a time stamp";
-    default: return " is not a number";
+    case ErrorCode::numeric_value_out_of_range:
+      return " is out of range";
+    case ErrorCode::datetime_field_overflow:
+      return " has a field that is out of range";
+    case ErrorCode::invalid_datetime_format:
+      return " is not a time stamp";
+    default:
+      return " is not a number";
   }
 }
 
@@ -45,10 +49,11 @@ Verdict set_from_text(std::string_view name, std::string_view text, ColumnValue<
 }
 
 template <class T>
-Verdict set_from_result(std::string_view name, std::string_view text, const std::variant<T, ErrorCode>& result,
-                        ColumnValue<T>& value) {
+Verdict set_from_result(std::string_view name, std::string_view text,
+                        const std::variant<T, ErrorCode>& result, ColumnValue<T>& value) {
   if (const auto* code = std::get_if<ErrorCode>(&result)) {
-    return index::input_violation(*code, name, std::string(name) + " " + shown(text) + std::string(what_is_wrong(*code)));
+    return index::input_violation(*code, name,
+                                  std::string(name) + " " + shown(text) + std::string(what_is_wrong(*code)));
   }
   value = std::get<T>(result);
   return std::nullopt;
@@ -76,17 +81,25 @@ constexpr Kind kKindOf<double> = Kind::number;
 
 std::string_view name_of(Kind kind) {
   switch (kind) {
-    case Kind::null: return "null";
-    case Kind::boolean: return "a boolean";
-    case Kind::number: return "a number";
-    case Kind::string: return "a string";
-    case Kind::object: return "an object";
-    case Kind::array: return "an array";
+    case Kind::null:
+      return "null";
+    case Kind::boolean:
+      return "a boolean";
+    case Kind::number:
+      return "a number";
+    case Kind::string:
+      return "a string";
+    case Kind::object:
+      return "an object";
+    case Kind::array:
+      return "an array";
   }
   return "";
 }
 
-bool is_number_word(std::string_view text) { return text == "NaN" || text == "Infinity" || text == "-Infinity"; }
+bool is_number_word(std::string_view text) {
+  return text == "NaN" || text == "Infinity" || text == "-Infinity";
+}
 
 template <class T>
 Verdict set_from_json(const JsonMember& member, ColumnValue<T>& value) {
@@ -94,14 +107,16 @@ Verdict set_from_json(const JsonMember& member, ColumnValue<T>& value) {
     value = std::nullopt;
     return std::nullopt;
   }
-  const bool is_word = std::is_same_v<T, double> && member.kind == Kind::string && is_number_word(member.text);
+  const bool is_word =
+      std::is_same_v<T, double> && member.kind == Kind::string && is_number_word(member.text);
   if (member.kind != kKindOf<T> && !is_word) {
     return malformed(member.name, std::string(member.name) + " must be " + std::string(name_of(kKindOf<T>)) +
                                       " or null, found " + std::string(name_of(member.kind)));
   }
   if (!member.is_text) {
-    return index::input_violation(ErrorCode::character_not_in_repertoire, member.name,
-                                  std::string(member.name) + " has a \\u escape that is half of a surrogate pair");
+    return index::input_violation(
+        ErrorCode::character_not_in_repertoire, member.name,
+        std::string(member.name) + " has a \\u escape that is half of a surrogate pair");
   }
   return set_from_text(member.name, member.text, value);
 }

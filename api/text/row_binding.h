@@ -19,7 +19,8 @@ struct DrawingColumns {
 
 // One column from its text in CSV; nullopt is NULL.
 index::Verdict bind_text(ComponentColumns& columns, Column column, std::optional<std::string_view> text);
-index::Verdict bind_text(DrawingColumns& columns, std::string_view name, std::optional<std::string_view> text);
+index::Verdict bind_text(DrawingColumns& columns, std::string_view name,
+                         std::optional<std::string_view> text);
 
 // All columns from the members of a JSON object.
 index::Verdict bind_json(ComponentColumns& columns, const std::vector<JsonMember>& members);

@@ -1,12 +1,10 @@
 // Format 1 -> 2: a piece mark may occur several times on a drawing.
-// Up    instance_identifier comes back from the stash if the row still has the mark and drawing it had when
-// it was
-//       downgraded, else it is NULL. Stashed rows return if their drawing still exists and neither their id
-//       nor their key is taken.
-// Down  the identifier goes to the stash, and so do all rows but one of each drawing and mark: the unique
-// index of
-//       format 1 has room for one. The row without identifier stays, else the one with the smallest
-//       identifier in natural order, then the oldest, then the one with the smallest id.
+// Up    instance_identifier comes back from the stash if the row still has the mark and drawing it had when it was
+//       downgraded, else it is NULL. Stashed rows return if their drawing still exists and neither their id nor
+//       their key is taken.
+// Down  the identifier goes to the stash, and so do all rows but one of each drawing and mark: the unique index of
+//       format 1 has room for one. The row without identifier stays, else the one with the smallest identifier in
+//       natural order, then the oldest, then the one with the smallest id.
 #include "add_instance_identifier.h"
 
 #include <string>

@@ -12,11 +12,10 @@ namespace index {
 class RowCursor;
 }
 
-// Components one after the other, read in place: for (ComponentView component : snapshot.in_drawing(drawing))
-// ... It can be walked once.
+// Components one after the other, read in place; to be walked once:
+//   for (ComponentView component : snapshot.in_drawing(drawing)) ...
 //
-// Lifetime  Borrows from the ReadTxn that gave it. Views stay valid as long as the transaction, not only as
-// long as
+// Lifetime  Borrows from the ReadTxn that gave it. Views stay valid as long as the transaction, not only as long as
 //           the range.
 // Errors    corrupt_record, from begin() and ++
 class PIECEMARK_API ComponentRange {

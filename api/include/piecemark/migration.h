@@ -25,9 +25,10 @@ struct FormatInfo {
 };
 PIECEMARK_API std::vector<FormatInfo> known_formats();
 
-// Takes the file to the format, in one write transaction: readers keep their snapshot, a crash leaves the
-// file as it was. Returns nullopt if it has that format already. Errors  no_such_format, downgrade_refused,
-// migration_mismatch, busy, disk_full, corrupt_record Cost    reads and writes every row; see bench for rates
+// Takes the file to the format, in one write transaction: readers keep their snapshot, a crash leaves the file as
+// it was. Returns nullopt if it has that format already.
+// Errors  no_such_format, downgrade_refused, migration_mismatch, busy, disk_full, corrupt_record
+// Cost    reads and writes every row
 PIECEMARK_API std::optional<Receipt> migrate(Store& store, std::uint32_t format,
                                              const MigrationOptions& options = {});
 

@@ -21,10 +21,8 @@ struct ReadTxnState;
 // A drawing_id of std::nullopt stands for the components without a drawing, an instance_identifier of
 // std::nullopt for those without one.
 //
-// Lifetime  Views point into the memory map and end with the transaction; copy with to_component() what must
-// live
-//           longer. A snapshot that is a temporary gives no views: that does not compile. It keeps its store
-//           open.
+// Lifetime  Views point into the memory map and end with the transaction; copy with to_component() what must live
+//           longer. A snapshot that is a temporary gives no views: that does not compile. It keeps its store open.
 // Threads   One thread at a time; it may move between threads. Any number of snapshots may be open.
 // Errors    Every call can report corrupt_record: stored bytes that fail their checksum.
 // Cost      About 100 ns to begin. Pins old pages: a forgotten ReadTxn makes the file grow.
@@ -69,8 +67,8 @@ class PIECEMARK_API ReadTxn {
   std::uint64_t component_count() const;
   std::uint64_t drawing_count() const;
 
-  // The smallest positive number that no instance of the mark on this drawing has, as text: "6" after "1" to
-  // "5". Cost  a visit to every instance of the mark.
+  // The smallest positive number that no instance of the mark on this drawing has, as text: "6" after "1" to "5".
+  // Cost  a visit to every instance of the mark
   std::string next_instance_identifier(const std::optional<Uuid>& drawing_id,
                                        std::string_view piece_mark) const;
 

@@ -57,14 +57,12 @@ struct StoreInfo {
 // A store: one file of drawings and components.
 //
 // Lifetime  Copies share the open file, which is closed with the last copy and the last transaction.
-// Threads   Safe to share: any number of threads and processes read while one writes. After fork the child
-// opens
+// Threads   Safe to share: any number of threads and processes read while one writes. After fork the child opens
 //           the file again; using the parent's store there throws forked.
 class PIECEMARK_API Store {
  public:
   // Opens an existing file. Never upgrades it: a file of an older format can be read as it is.
-  // Errors  file_not_found, permission_denied, not_a_store, unsupported_container, format_too_new,
-  // corrupt_file,
+  // Errors  file_not_found, permission_denied, not_a_store, unsupported_container, format_too_new, corrupt_file,
   //         unsafe_lock_file, busy
   // Cost    about 0.2 ms, and some 0.4 ms a MB for the walk over the pages, unless the file is trusted
   static Store open(const std::string& path, const OpenOptions& options = {});

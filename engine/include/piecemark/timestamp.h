@@ -18,11 +18,11 @@ struct PIECEMARK_API Timestamp {
 
   static Timestamp now();
 
-  // Reads ISO 8601 and what PostgreSQL writes: a date, then optionally 'T' or blanks and a time with up to
-  // microseconds (more digits are rounded), then optionally an offset: Z, UTC, +hh, +hhmm, +hh:mm or
-  // +hh:mm:ss. Without an offset the time is UTC. Errors  invalid_datetime_format  the text has another form
-  //         datetime_field_overflow  month 13, 30 February, hour 25, a year outside the range, offset of 16
-  //         hours
+  // Reads ISO 8601, also in its basic form, and what PostgreSQL writes: a date, then optionally 'T' or blanks and
+  // a time with up to microseconds (more digits are rounded), then optionally an offset: Z, UTC, GMT, +hh, +hhmm,
+  // +hh:mm or +hh:mm:ss. Without an offset the time is UTC.
+  // Errors  invalid_datetime_format  the text has another form
+  //         datetime_field_overflow  month 13, 30 February, hour 25, an offset of 16 hours, a year out of range
   static std::variant<Timestamp, ErrorCode> parse(std::string_view text);
 
   // "2025-01-21T10:00:00.123456Z", always with six digits of a second.
