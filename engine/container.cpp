@@ -1,5 +1,7 @@
 #include "container.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -40,10 +42,12 @@ std::string name_of_unknown(std::string_view head) {
   for (const Signature& signature : kSignatures) {
     if (head.starts_with(signature.bytes)) return std::string(signature.description);
   }
-  const bool is_text = std::all_of(head.begin(), head.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 || byte == '\t' || byte == '\n' || byte == '\r';
+  // The head may end within a character.
+  const std::size_t whole = head.size() - std::min<std::size_t>(head.size(), 3);
+  const bool has_controls = std::any_of(head.begin(), head.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
   });
+  const bool is_text = !has_controls && simdjson::validate_utf8(head.data(), whole);
   return is_text ? "a text file; 'piecemark import' reads CSV and NDJSON into a store"
                  : "bytes of an unknown kind";
 }
