@@ -57,6 +57,10 @@ ComponentRange ReadTxn::in_drawing(const std::optional<Uuid>& drawing_id) const&
 }
 
 ComponentRange ReadTxn::scan() const& {
+  return ComponentRange(state_->components->layout().all_by_id(state_->transaction));
+}
+
+ComponentRange ReadTxn::sorted() const& {
   return ComponentRange(state_->components->layout().all_by_key(state_->transaction));
 }
 

@@ -47,6 +47,14 @@ const index::Components& StoreCore::writable_components(const engine::WriteTrans
                "writing format " + std::to_string(index::kLiveFormat), "piecemark upgrade " + path});
 }
 
+void StoreCore::require_opened_for_writing() const {
+  if (!options_.read_only) return;
+  throw Error(ErrorCode::read_only, {"cannot write to '" + environment_->path() + "'",
+                                     "a store opened for reading",
+                                     {},
+                                     "open it for writing"});
+}
+
 Store::Store(std::shared_ptr<StoreCore> core) : core_(std::move(core)) {}
 
 StoreCore& core_of(const Store& store) {
@@ -86,12 +94,8 @@ ReadTxn Store::read() const {
 }
 
 WriteTxn Store::write() {
-  if (core_->options().read_only) {
-    throw Error(
-        ErrorCode::read_only,
-        {"cannot write to '" + path() + "'", "a store opened for reading", {}, "open it for writing"});
-  }
-  engine::WriteTransaction transaction = core_->environment()->begin_write();
+  core_->require_opened_for_writing();
+  engine::WriteTransaction transaction = core_->environment()->begin_write(core_->options().busy_timeout_ms);
   const index::Components& components = core_->writable_components(transaction);
   return WriteTxn(std::unique_ptr<WriteTxnState>(
       new WriteTxnState{core_, std::move(transaction), &components, Timestamp::now()}));

@@ -26,6 +26,9 @@ class StoreCore {
   // Errors  format_changed, format_too_old, format_too_new
   const index::Components& writable_components(const engine::WriteTransaction& transaction) const;
 
+  // Errors  read_only
+  void require_opened_for_writing() const;
+
   const std::shared_ptr<engine::Environment>& environment() const { return environment_; }
   const OpenOptions& options() const { return options_; }
 

@@ -9,14 +9,14 @@ foreach(kind static shared)
   foreach(layer engine index migration api)
     target_include_directories(piecemark_${kind} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/${layer}/include>)
   endforeach()
-  target_include_directories(piecemark_${kind} PUBLIC $<INSTALL_INTERFACE:include>)
-  target_link_libraries(piecemark_${kind} PRIVATE PkgConfig::lmdb PkgConfig::xxhash simdjson::simdjson
-                                                  Threads::Threads)
+  target_link_libraries(piecemark_${kind} PRIVATE lmdb::lmdb xxHash::xxhash simdjson::simdjson Threads::Threads)
   if(PIECEMARK_SANITIZE)
     target_link_options(piecemark_${kind} PUBLIC -fsanitize=${PIECEMARK_SANITIZE})
   endif()
 endforeach()
-set_target_properties(piecemark_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+# Until version 1 every minor version may change the binary interface.
+set_target_properties(piecemark_shared PROPERTIES VERSION ${PROJECT_VERSION}
+                                                  SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 
 if(BUILD_SHARED_LIBS)
   add_library(piecemark::piecemark ALIAS piecemark_shared)

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <map>
 #include <optional>
 #include <utility>
@@ -12,11 +11,10 @@
 #include "container.h"
 #include "lmdb_error.h"
 #include "page_check.h"
+#include "waiting.h"
 
 namespace piecemark::engine {
 namespace {
-
-using Clock = std::chrono::system_clock;
 
 constexpr unsigned kReadersMax = 1022;
 constexpr unsigned kTablesMax = 32;
@@ -24,8 +22,6 @@ constexpr unsigned kBaseFlags = MDB_NOSUBDIR | MDB_NOTLS;
 constexpr mdb_mode_t kFileMode = 0664;
 constexpr std::string_view kLockSuffix = "-lock";
 constexpr std::string_view kNewInfix = ".new-";
-constexpr auto kPollMin = std::chrono::milliseconds(1);
-constexpr auto kPollMax = std::chrono::milliseconds(16);
 
 std::string quoted(const std::string& path) {
   return "'" + path + "'";
@@ -38,20 +34,6 @@ std::string quoted(const std::string& path) {
 
 void check(int code, const std::string& attempted, const std::string& path) {
   if (code != MDB_SUCCESS) throw lmdb_error(code, attempted, path);
-}
-
-// Calls attempt() until it returns true; false when the time is over.
-template <class Attempt>
-bool poll_until(Clock::time_point deadline, const Attempt& attempt) {
-  for (auto pause = kPollMin;; pause = std::min(pause * 2, kPollMax)) {
-    if (attempt()) return true;
-    if (Clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(pause);
-  }
-}
-
-std::string in_seconds(std::uint32_t milliseconds) {
-  return std::to_string(milliseconds / 1000) + "." + std::to_string(milliseconds % 1000 / 100) + " s";
 }
 
 }  // namespace
@@ -385,23 +367,16 @@ void Environment::leave() noexcept {
   open_transactions_.fetch_sub(1);
 }
 
-// Sets the size of the map, or adopts that of the file (0), once no transaction of this process is open. The
-// caller has not entered.
-void Environment::adopt_map_size(std::uint64_t bytes) {
+// Sets the size of the map, or adopts that of the file (0), once no transaction of this process is open; false if that
+// does not come to pass in time. The caller has not entered.
+bool Environment::try_resize_map(std::uint64_t bytes, std::uint32_t timeout_ms) {
   const std::lock_guard exclusive(resize_mutex_);
   resizing_.store(true);
-  const auto deadline = Clock::now() + std::chrono::milliseconds(options_.busy_timeout_ms);
-  const bool alone = poll_until(deadline, [&] { return open_transactions_.load() == 0; });
+  const bool alone = poll_until(deadline_in(timeout_ms), [&] { return open_transactions_.load() == 0; });
   const int code = alone ? mdb_env_set_mapsize(handle_, bytes) : MDB_SUCCESS;
   resizing_.store(false);
-  if (!alone) {
-    throw Error(ErrorCode::busy,
-                {"cannot resize the map of " + quoted(path_),
-                 "transactions of this process that stayed open for " + in_seconds(options_.busy_timeout_ms),
-                 {},
-                 "end them and try again"});
-  }
   check(code, "cannot resize the map of " + quoted(path_), path_);
+  return alone;
 }
 
 // Begins an LMDB transaction. The caller has entered, and still has when this throws.
@@ -415,13 +390,22 @@ MDB_txn* Environment::begin(unsigned flags, const char* attempted) {
   }
   while (code == MDB_MAP_RESIZED) {
     leave();
+    bool is_adopted = false;
     try {
-      adopt_map_size(0);
+      is_adopted = try_resize_map(0, options_.busy_timeout_ms);
     } catch (...) {
       enter();
       throw;
     }
     enter();
+    if (!is_adopted) {
+      throw Error(ErrorCode::busy,
+                  {"cannot " + std::string(attempted) + " " + quoted(path_),
+                   "transactions of this process that stayed open for " +
+                       in_seconds(options_.busy_timeout_ms) + ", while the file has outgrown its map",
+                   {},
+                   "end them and try again"});
+    }
     code = mdb_txn_begin(handle_, nullptr, flags, &transaction);
   }
   check(code, std::string("cannot ") + attempted + " " + quoted(path_), path_);
@@ -432,7 +416,7 @@ ReadTransaction Environment::begin_read() {
   check_usable("read from");
   if (reads_without_lock_file_) {
     const std::lock_guard lock(shared_lock_mutex_);
-    const auto deadline = Clock::now() + std::chrono::milliseconds(options_.busy_timeout_ms);
+    const auto deadline = deadline_in(options_.busy_timeout_ms);
     if (shared_lock_count_ == 0 &&
         !poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); })) {
       throw Error(ErrorCode::busy,
@@ -462,82 +446,31 @@ void Environment::end_read(MDB_txn* transaction, bool holds_file_lock) noexcept 
   }
 }
 
-void Environment::take_turn() {
-  const auto deadline = Clock::now() + std::chrono::milliseconds(options_.busy_timeout_ms);
-  std::unique_lock lock(turn_mutex_);
-  if (turn_taken_ && turn_holder_ == std::this_thread::get_id()) {
-    throw Error(ErrorCode::busy, {"cannot write to " + quoted(path_),
-                                  "an open write transaction of this thread",
-                                  {},
-                                  "commit it or let go of it first"});
-  }
-  if (!turn_changed_.wait_until(lock, deadline, [&] { return !turn_taken_; })) {
-    throw Error(ErrorCode::busy, {"cannot write to " + quoted(path_),
-                                  "another thread of this process kept its write transaction for " +
-                                      in_seconds(options_.busy_timeout_ms),
-                                  {},
-                                  "wait for it to end, or raise busy_timeout_ms"});
-  }
-  turn_taken_ = true;
-  turn_holder_ = std::this_thread::get_id();
-}
-
-void Environment::lock_file() {
-  const auto deadline = Clock::now() + std::chrono::milliseconds(options_.busy_timeout_ms);
-  if (!poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::exclusive); })) {
-    throw Error(ErrorCode::busy, {"cannot write to " + quoted(path_),
-                                  os::lock_holder(file_id_) + " has held the write lock for " +
-                                      in_seconds(options_.busy_timeout_ms),
-                                  {},
-                                  "wait for it to end, or end it"});
-  }
-  os::FileFacts facts;
-  if (os::facts_of(path_, facts) || facts.id != file_id_) {
-    os::unlock(file_);
-    throw Error(ErrorCode::reopen_needed, {"cannot write to " + quoted(path_),
-                                           "the file was removed or replaced by another",
-                                           {},
-                                           "close the store and open it again"});
-  }
-}
-
-void Environment::release_turn() noexcept {
-  {
-    const std::lock_guard lock(turn_mutex_);
-    turn_taken_ = false;
-    turn_holder_ = {};
-  }
-  turn_changed_.notify_one();
-}
-
-// Keeps at least half of the map free. Where other transactions of this process are open, it waits for
-// another time.
+// Keeps at least half of the map free. Where other transactions of this process are open, it waits for another time;
+// but once a transaction has met the end of the map it holds new ones back until the open ones have ended.
 void Environment::grow_map_if_needed() {
+  constexpr std::uint32_t kPatienceMs = 1000;
   MDB_envinfo info{};
   MDB_stat statistics{};
   mdb_env_info(handle_, &info);
   mdb_env_stat(handle_, &statistics);
   const std::uint64_t used = (info.me_last_pgno + 1) * statistics.ms_psize;
-  const bool wanted = wants_larger_map_.load() || used > info.me_mapsize / 2;
-  if (!wanted || open_transactions_.load() != 0) return;
-  adopt_map_size(info.me_mapsize * 2);
-  wants_larger_map_ = false;
+  if (wants_larger_map_.load()) {
+    if (try_resize_map(info.me_mapsize * 2, std::min(kPatienceMs, options_.busy_timeout_ms)))
+      wants_larger_map_ = false;
+  } else if (used > info.me_mapsize / 2 && open_transactions_.load() == 0) {
+    try_resize_map(info.me_mapsize * 2, 0);
+  }
 }
 
-WriteTransaction Environment::begin_write() {
+WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms) {
   check_usable("write to");
   if (options_.read_only) {
     throw Error(
         ErrorCode::read_only,
         {"cannot write to " + quoted(path_), "a store opened for reading", {}, "open it for writing"});
   }
-  take_turn();
-  try {
-    lock_file();
-  } catch (...) {
-    release_turn();
-    throw;
-  }
+  turn_.take(file_, file_id_, path_, busy_timeout_ms);
   bool entered = false;
   try {
     grow_map_if_needed();
@@ -546,8 +479,7 @@ WriteTransaction Environment::begin_write() {
     return {shared_from_this(), begin(0, "write to"), false};
   } catch (...) {
     if (entered) leave();
-    os::unlock(file_);
-    release_turn();
+    turn_.release(file_);
     throw;
   }
 }
@@ -556,8 +488,7 @@ void Environment::end_write(MDB_txn* transaction) noexcept {
   if (fork_generation_ != os::fork_generation()) return;
   mdb_txn_abort(transaction);
   leave();
-  os::unlock(file_);
-  release_turn();
+  turn_.release(file_);
 }
 
 void Environment::commit(MDB_txn* transaction) {
@@ -578,8 +509,7 @@ void Environment::commit(MDB_txn* transaction) {
     if (code == MDB_MAP_FULL) want_larger_map();
   }
   leave();
-  os::unlock(file_);
-  release_turn();
+  turn_.release(file_);
   if (error) throw *error;
 }
 

@@ -3,14 +3,12 @@
 // Invariants
 //   - A process has at most one environment for a file, whatever names it is opened by: closing a second one
 //     would drop the locks of the first. A registry by device and inode hands out the one that is there.
-//   - A writer holds, in this order: the writer's turn within the process, the lock on the data file, LMDB's
-//     write lock. The first two have a time-out and name the holder; the third is then always free.
+//   - A writer holds the turn (writer_turn.h), then LMDB's write lock, which is then always free.
 //   - The map is resized only while this process has no transaction open.
 //   - After a fork the child may only let go of the object.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,11 +16,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "os.h"
 #include "transaction.h"
+#include "writer_turn.h"
 
 struct MDB_env;
 
@@ -55,7 +53,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // Cost  30 to 60 ns.  Errors  forked, reopen_needed, busy
   ReadTransaction begin_read();
   // Errors  read_only, busy (names the holder), forked, reopen_needed
-  WriteTransaction begin_write();
+  WriteTransaction begin_write() { return begin_write(options_.busy_timeout_ms); }
+  WriteTransaction begin_write(std::uint32_t busy_timeout_ms);
 
   const Table& table(std::size_t index) const { return tables_[index]; }
   const std::string& path() const { return path_; }
@@ -85,13 +84,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void close() noexcept;
 
   void check_usable(const char* attempted) const;
-  void take_turn();
-  void lock_file();
-  void release_turn() noexcept;
   void enter();
   void leave() noexcept;
   MDB_txn* begin(unsigned flags, const char* attempted);
-  void adopt_map_size(std::uint64_t bytes);
+  bool try_resize_map(std::uint64_t bytes, std::uint32_t timeout_ms);
   void grow_map_if_needed();
 
   void end_read(MDB_txn* transaction, bool holds_file_lock) noexcept;
@@ -112,11 +108,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::atomic<bool> needs_reopen_{false};
   std::atomic<bool> wants_larger_map_{false};
 
-  // The writer's turn.
-  std::mutex turn_mutex_;
-  std::condition_variable turn_changed_;
-  bool turn_taken_ = false;
-  std::thread::id turn_holder_;
+  WriterTurn turn_;
 
   // Transactions open in this process, and the gate that keeps new ones out while the map is resized.
   std::atomic<std::int64_t> open_transactions_{0};

@@ -12,12 +12,20 @@ namespace {
 // LMDB reports a short write, which is how most file systems end a full disk, as EIO.
 constexpr std::uint64_t kFullBelowBytes = 1 << 20;
 
-Error disk_full(int code, const std::string& attempted, const std::string& path) {
-  std::string found = code == MDB_MAP_FULL ? "the map of the file is full" : mdb_strerror(code);
-  found += ", " + std::to_string(os::free_bytes(path)) + " bytes are free for it";
+Error map_full(const std::string& attempted) {
   return {ErrorCode::disk_full,
           {attempted,
-           std::move(found),
+           "the map of the file is full",
+           {},
+           "nothing was stored; try again, the map grows before the next transaction, or open with a larger "
+           "map_size_bytes"}};
+}
+
+Error disk_full(int code, const std::string& attempted, const std::string& path) {
+  return {ErrorCode::disk_full,
+          {attempted,
+           std::string(mdb_strerror(code)) + ", " + std::to_string(os::free_bytes(path)) +
+               " bytes are free for it",
            {},
            "nothing was stored; free some space, or delete rows, and try again"}};
 }
@@ -28,6 +36,7 @@ Error lmdb_error(int code, const std::string& attempted, const std::string& path
   const std::string found = mdb_strerror(code);
   switch (code) {
     case MDB_MAP_FULL:
+      return map_full(attempted);
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
@@ -73,6 +82,13 @@ Error lmdb_error(int code, const std::string& attempted, const std::string& path
                "an earlier commit failed half way",
                {},
                "close the store and open it again; the last complete commit is there"}};
+    case MDB_BAD_TXN:
+    case EINVAL:
+      return {ErrorCode::invalid_use,
+              {attempted,
+               "a transaction that has ended or failed",
+               {},
+               "begin a new one and repeat the changes"}};
     case ENOMEM:
       return {ErrorCode::io_error,
               {attempted,

@@ -217,9 +217,7 @@ std::variant<Timestamp, ErrorCode> Timestamp::parse(std::string_view text) {
   if (!in.at_end()) return ErrorCode::invalid_datetime_format;
 
   const std::int64_t microseconds = date.microseconds + time.microseconds - offset.microseconds;
-  static const std::int64_t first = days_of(1, 1, 1) * kDay;
-  static const std::int64_t end = (days_of(kYearMax, 12, 31) + 1) * kDay;
-  if (microseconds < first || microseconds >= end) return ErrorCode::datetime_field_overflow;
+  if (microseconds < kFirst || microseconds > kLast) return ErrorCode::datetime_field_overflow;
   return Timestamp{microseconds};
 }
 

@@ -62,6 +62,21 @@ std::optional<std::string_view> text_in(const T& /*not text*/) {
   return std::nullopt;
 }
 
+std::optional<Timestamp> timestamp_in(const std::optional<Timestamp>& value) {
+  return value;
+}
+std::optional<Timestamp> timestamp_in(const ColumnValue<Timestamp>& value) {
+  return value.value();
+}
+template <class T>
+std::optional<Timestamp> timestamp_in(const T& /*no time stamp*/) {
+  return std::nullopt;
+}
+
+bool is_in_range(Timestamp instant) {
+  return instant.microseconds >= Timestamp::kFirst && instant.microseconds <= Timestamp::kLast;
+}
+
 template <class T>
 bool has_value(const T& /*never NULL*/) {
   return true;
@@ -86,6 +101,11 @@ Verdict check_columns(const Format& format, const Columns& columns, JsonFinding&
       verdict =
           input_violation(ErrorCode::invalid_text_representation, name,
                           "format " + std::to_string(format.number) + " has no column " + std::string(name));
+      return;
+    }
+    if (const auto instant = timestamp_in(value); instant && !is_in_range(*instant)) {
+      verdict = input_violation(ErrorCode::datetime_field_overflow, name,
+                                std::string(name) + " is outside the years 1 to 294246");
       return;
     }
     const auto text = text_in(value);

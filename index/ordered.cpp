@@ -36,6 +36,13 @@ bool OrderedLayout::is_constrained(const DrawingKey& drawing, const InstanceKey&
   return drawing && (instance || !format_.has(Column::instance_identifier));
 }
 
+// U+0000 ends a text within a key, and no row has it; a look-up with it must not reach into what follows.
+bool OrderedLayout::can_occur(std::string_view piece_mark, const InstanceKey& instance) const {
+  if (piece_mark.find('\0') != std::string_view::npos) return false;
+  if (!instance) return true;
+  return format_.has(Column::instance_identifier) && instance->find('\0') == std::string_view::npos;
+}
+
 std::string OrderedLayout::key_columns(const DrawingKey& drawing, std::string_view piece_mark,
                                        const InstanceKey& instance) const {
   KeyWriter key;
@@ -81,7 +88,7 @@ std::optional<ComponentRow> OrderedLayout::get(const ReadTransaction& transactio
 std::optional<ComponentRow> OrderedLayout::find(const ReadTransaction& transaction, const DrawingKey& drawing,
                                                 std::string_view piece_mark,
                                                 const InstanceKey& instance) const {
-  if (instance && !format_.has(Column::instance_identifier)) return std::nullopt;
+  if (!can_occur(piece_mark, instance)) return std::nullopt;
   const std::string key = key_columns(drawing, piece_mark, instance);
   if (is_constrained(drawing, instance)) {
     const auto entry = transaction.get(unique_, key);
@@ -143,6 +150,12 @@ class OrderedLayout::ByKey final : public RowCursor {
   bool is_started_ = false;
 };
 
+// No rows.
+class OrderedLayout::None final : public RowCursor {
+ public:
+  bool next(ComponentRow& /*row*/) override { return false; }
+};
+
 std::unique_ptr<RowCursor> OrderedLayout::all_by_id(const ReadTransaction& transaction) const {
   return std::make_unique<ById>(*this, transaction);
 }
@@ -159,6 +172,7 @@ std::unique_ptr<RowCursor> OrderedLayout::in_drawing(const ReadTransaction& tran
 std::unique_ptr<RowCursor> OrderedLayout::instances(const ReadTransaction& transaction,
                                                     const DrawingKey& drawing,
                                                     std::string_view piece_mark) const {
+  if (!can_occur(piece_mark, std::nullopt)) return std::make_unique<None>();
   return std::make_unique<ByKey>(*this, transaction,
                                  KeyWriter().nullable_uuid(drawing).text(piece_mark).take());
 }
@@ -166,10 +180,7 @@ std::unique_ptr<RowCursor> OrderedLayout::instances(const ReadTransaction& trans
 std::unique_ptr<RowCursor> OrderedLayout::with_key(const ReadTransaction& transaction,
                                                    const DrawingKey& drawing, std::string_view piece_mark,
                                                    const InstanceKey& instance) const {
-  class None final : public RowCursor {
-    bool next(ComponentRow&) override { return false; }
-  };
-  if (instance && !format_.has(Column::instance_identifier)) return std::make_unique<None>();
+  if (!can_occur(piece_mark, instance)) return std::make_unique<None>();
   return std::make_unique<ByKey>(*this, transaction, key_columns(drawing, piece_mark, instance));
 }
 

@@ -46,8 +46,11 @@ class OrderedLayout final : public Layout {
   class ById;
   class ByKey;
   class Bulk;
+  class None;
 
   bool is_constrained(const DrawingKey& drawing, const InstanceKey& instance) const;
+  // False for a key that no row can have.
+  bool can_occur(std::string_view piece_mark, const InstanceKey& instance) const;
   // The columns of the key, without the id that follows where the constraint does not apply.
   std::string key_columns(const DrawingKey& drawing, std::string_view piece_mark,
                           const InstanceKey& instance) const;

@@ -32,7 +32,7 @@ void require_known_verb(const CLI::App& program, int argc, char** argv) {
   for (const CLI::App* verb : program.get_subcommands({})) {
     if (verb->check_name(argv[1])) return;
   }
-  throw CLI::ExtrasError({"'" + std::string(argv[1]) + "' is no verb of this program"});
+  throw CLI::ValidationError("VERB", "'" + std::string(argv[1]) + "' is no verb of this program");
 }
 
 }  // namespace

@@ -95,6 +95,13 @@ TEST(Constraints, BoundingBoxIsJsonOfBoundedSize) {
             "string_data_right_truncation bounding_box");
 }
 
+TEST(Constraints, TimeStampsCanBeWrittenAsText) {
+  EXPECT_EQ(judge({.created_at = Timestamp{Timestamp::kFirst}, .updated_at = Timestamp{Timestamp::kLast}}),
+            "fits");
+  EXPECT_EQ(judge({.created_at = Timestamp{Timestamp::kFirst - 1}}), "datetime_field_overflow created_at");
+  EXPECT_EQ(judge({.updated_at = Timestamp{Timestamp::kLast + 1}}), "datetime_field_overflow updated_at");
+}
+
 TEST(Constraints, FormatOneHasNoInstanceIdentifier) {
   const Format& oldest = *format_numbered(1);
   EXPECT_EQ(judge({.instance_identifier = "1"}, oldest), "invalid_text_representation instance_identifier");

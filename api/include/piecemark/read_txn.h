@@ -56,9 +56,13 @@ class PIECEMARK_API ReadTxn {
   ComponentRange in_drawing(const std::optional<Uuid>& drawing_id) const&;
   ComponentRange in_drawing(const std::optional<Uuid>&) const&& = delete;
 
-  // Everything, in the order drawing_id, piece_mark, instance_identifier, id; NULL last.
+  // Everything, in the order in which it lies in the file, which may be any: the fastest way to read all of it.
   ComponentRange scan() const&;
   ComponentRange scan() const&& = delete;
+
+  // Everything, in the order drawing_id, piece_mark, instance_identifier, id; NULL last.
+  ComponentRange sorted() const&;
+  ComponentRange sorted() const&& = delete;
 
   std::optional<Drawing> drawing(const Uuid& id) const;
   // In the order of their ids.

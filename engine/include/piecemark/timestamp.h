@@ -17,6 +17,9 @@ struct PIECEMARK_API Timestamp {
   std::int64_t microseconds = 0;
 
   static Timestamp now();
+  // The ends of the range that text and columns can have: year 1, and the end of year 294246.
+  static constexpr std::int64_t kFirst = -62'135'596'800'000'000;
+  static constexpr std::int64_t kLast = 9'223'371'244'799'999'999;
 
   // Reads ISO 8601, also in its basic form, and what PostgreSQL writes: a date, then optionally 'T' or blanks and
   // a time with up to microseconds (more digits are rounded), then optionally an offset: Z, UTC, GMT, +hh, +hhmm,

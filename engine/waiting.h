@@ -1,0 +1,35 @@
+// Waiting with a time-out for something that gives no signal.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <thread>
+
+namespace piecemark::engine {
+
+// The system's clock, on purpose: sanitizers of older compilers do not follow waits on the steady one.
+using Deadline = std::chrono::system_clock::time_point;
+
+inline Deadline deadline_in(std::uint32_t milliseconds) {
+  return std::chrono::system_clock::now() + std::chrono::milliseconds(milliseconds);
+}
+
+// Calls attempt() until it returns true; false when the time is over. Asks at least once.
+template <class Attempt>
+bool poll_until(Deadline deadline, const Attempt& attempt) {
+  constexpr auto kPauseMax = std::chrono::milliseconds(16);
+  for (auto pause = std::chrono::milliseconds(1);; pause = std::min(pause * 2, kPauseMax)) {
+    if (attempt()) return true;
+    if (std::chrono::system_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+// "10.0 s"
+inline std::string in_seconds(std::uint32_t milliseconds) {
+  return std::to_string(milliseconds / 1000) + "." + std::to_string(milliseconds % 1000 / 100) + " s";
+}
+
+}  // namespace piecemark::engine

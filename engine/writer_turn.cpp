@@ -1,0 +1,66 @@
+#include "writer_turn.h"
+
+#include "piecemark/error.h"
+#include "waiting.h"
+
+namespace piecemark::engine {
+namespace {
+
+Error busy(const std::string& path, std::string found, std::string next) {
+  return {ErrorCode::busy, {"cannot write to '" + path + "'", std::move(found), {}, std::move(next)}};
+}
+
+}  // namespace
+
+void WriterTurn::take(const os::File& file, const os::FileId& id, const std::string& path,
+                      std::uint32_t timeout_ms) {
+  take_within_process(path, timeout_ms);
+  try {
+    const Deadline deadline = deadline_in(timeout_ms);
+    if (!poll_until(deadline, [&] { return os::try_lock(file, os::LockMode::exclusive); })) {
+      throw busy(path, os::lock_holder(id) + " has held the write lock for " + in_seconds(timeout_ms),
+                 "wait for it to end, or end it");
+    }
+    os::FileFacts facts;
+    if (os::facts_of(path, facts) || facts.id != id) {
+      os::unlock(file);
+      throw Error(ErrorCode::reopen_needed, {"cannot write to '" + path + "'",
+                                             "the file was removed or replaced by another",
+                                             {},
+                                             "close the store and open it again"});
+    }
+  } catch (...) {
+    release_within_process();
+    throw;
+  }
+}
+
+void WriterTurn::release(const os::File& file) noexcept {
+  os::unlock(file);
+  release_within_process();
+}
+
+void WriterTurn::take_within_process(const std::string& path, std::uint32_t timeout_ms) {
+  std::unique_lock lock(mutex_);
+  if (is_taken_ && holder_ == std::this_thread::get_id()) {
+    throw busy(path, "an open write transaction of this thread", "commit it or let go of it first");
+  }
+  if (!changed_.wait_until(lock, deadline_in(timeout_ms), [&] { return !is_taken_; })) {
+    throw busy(path,
+               "another thread of this process kept its write transaction for " + in_seconds(timeout_ms),
+               "wait for it to end, or raise busy_timeout_ms");
+  }
+  is_taken_ = true;
+  holder_ = std::this_thread::get_id();
+}
+
+void WriterTurn::release_within_process() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    is_taken_ = false;
+    holder_ = {};
+  }
+  changed_.notify_one();
+}
+
+}  // namespace piecemark::engine

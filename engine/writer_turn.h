@@ -1,0 +1,35 @@
+// Who may write: one writer at a time, in this process and in all others, with a time-out that names the holder.
+//
+// LMDB's own write lock knows no time-out, and a suspended holder blocks everybody. Whoever has the turn finds it
+// free. The turn is, in this order, a flag within the process and the whole-file lock on the data file.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "os.h"
+
+namespace piecemark::engine {
+
+class WriterTurn {
+ public:
+  // Waits for the turn.
+  // Errors  busy           someone else kept it for longer than the time-out, or this thread has it already
+  //         reopen_needed  the path leads to another file by now
+  void take(const os::File& file, const os::FileId& id, const std::string& path, std::uint32_t timeout_ms);
+  void release(const os::File& file) noexcept;
+
+ private:
+  void take_within_process(const std::string& path, std::uint32_t timeout_ms);
+  void release_within_process() noexcept;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_taken_ = false;
+  std::thread::id holder_;
+};
+
+}  // namespace piecemark::engine

@@ -1,0 +1,12 @@
+# README.md shows example.cpp word by word.   cmake -D README=... -D EXAMPLE=... -P check_readme.cmake
+cmake_minimum_required(VERSION 3.25)
+if(NOT EXISTS "${README}")
+  message(STATUS "Skipped: there is no README.md yet.")
+  return()
+endif()
+file(READ "${README}" readme)
+file(READ "${EXAMPLE}" example)
+string(FIND "${readme}" "```cpp\n${example}```\n" position)
+if(position EQUAL -1)
+  message(FATAL_ERROR "README.md does not show tests/consumer/example.cpp as it is: copy the file into its ```cpp block.")
+endif()
