@@ -17,8 +17,6 @@ constexpr std::uint32_t kLmdbMagic = 0xBEEFC0DE;
 constexpr std::uint32_t kLmdbVersion = 1;
 constexpr std::size_t kMetaOffset = 16;
 constexpr std::size_t kMetaOffsetOfLmdb1 = 24;  // LMDB 1.0 has a transaction id in every page header.
-constexpr std::size_t kPageSizeOffset = kMetaOffset + 24;
-constexpr std::size_t kLastPageOffset = kMetaOffset + 120;
 constexpr std::size_t kHeadSize = 152;
 
 struct Signature {
@@ -108,8 +106,7 @@ std::optional<Stamp> search_stamp(const os::File& file) {
   for (std::uint64_t offset = 0;; offset += kChunk) {
     // Chunks overlap, so that no stamp is cut in two.
     const std::string chunk = read_head(file, offset, kChunk + kStampSize);
-    for (auto at = chunk.find(kStampMagic); at != std::string::npos && at < kChunk;
-         at = chunk.find(kStampMagic, at + 1)) {
+    for (auto at = chunk.find(kStampMagic); at < kChunk; at = chunk.find(kStampMagic, at + 1)) {
       const auto stamp = decode_stamp(Bytes(chunk).substr(at, kStampSize));
       if (stamp && (!newest || stamp->migrated_at >= newest->migrated_at)) newest = stamp;
     }

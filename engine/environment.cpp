@@ -109,13 +109,14 @@ std::shared_ptr<Environment> Environment::open(const std::string& path,
   try {
     if (!options.trusted) opened->check_pages();
     opened->open_map();
-    opened->settle_after_dead_processes();
     opened->open_tables(tables);
   } catch (...) {
     opened->close();  // Still under the registry's lock.
     throw;
   }
   registry.add(opened);
+  lock.unlock();
+  opened->settle_after_dead_processes();
   return opened;
 }
 
@@ -204,13 +205,12 @@ void Environment::settle_after_dead_processes() {
   if (reads_without_lock_file_) return;
   int dead = 0;
   check(mdb_reader_check(handle_, &dead), "cannot clear dead readers of " + quoted(path_), path_);
-  if (options_.read_only || !os::try_lock(file_, os::LockMode::exclusive))
-    return;  // A living writer does it.
-  MDB_txn* transaction = nullptr;
-  const int code = mdb_txn_begin(handle_, nullptr, 0, &transaction);
-  if (code == MDB_SUCCESS) mdb_txn_abort(transaction);
-  os::unlock(file_);
-  if (code != MDB_MAP_RESIZED) check(code, "cannot open " + quoted(path_), path_);
+  if (options_.read_only) return;
+  try {
+    const WriteTransaction taken = begin_write(0);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::busy) throw;  // A living writer does as well.
+  }
 }
 
 void Environment::open_tables(std::span<const std::string_view> names) {

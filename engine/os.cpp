@@ -22,6 +22,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <memory>
 #include <mutex>
 #include <sstream>
 #include <utility>
@@ -150,11 +151,9 @@ std::error_code facts_of(const File& file, FileFacts& facts) {
 }
 
 std::string resolved(const std::string& path) {
-  char* real = ::realpath(path.c_str(), nullptr);
-  if (real == nullptr) return path;
-  std::string result(real);
-  std::free(real);
-  return result;
+  const auto release = [](char* text) { std::free(text); };
+  const std::unique_ptr<char, decltype(release)> real(::realpath(path.c_str(), nullptr), release);
+  return real ? std::string(real.get()) : path;
 }
 
 std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> into,

@@ -74,8 +74,8 @@ std::uint64_t ReadTransaction::id() const {
 WriteTransaction& WriteTransaction::operator=(WriteTransaction&& other) noexcept {
   if (this != &other) {
     rollback();
-    ReadTransaction::operator=(std::move(other));
     is_broken_ = std::exchange(other.is_broken_, false);
+    ReadTransaction::operator=(std::move(other));
   }
   return *this;
 }

@@ -17,13 +17,13 @@ int status_of(ErrorCode code) {
   switch (kind_of(code)) {
     case ErrorKind::row:
     case ErrorKind::refused:
-      return cli::kRefused;
+      return cli::exit_refused;
     case ErrorKind::file:
-      return cli::kFileUnusable;
+      return cli::exit_file_unusable;
     case ErrorKind::misuse:
-      return cli::kUsage;
+      return cli::exit_usage;
   }
-  return cli::kFileUnusable;
+  return cli::exit_file_unusable;
 }
 
 // CLI11 skips a word that it does not know, and takes the next one for the verb.
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", "piecemark " + kVersion.to_string());
   program.require_subcommand(1);
   program.footer("Exit status: 0 done; 1 refused or found wanting; 2 usage; 3 the file cannot be used.");
-  int status = cli::kDone;
+  int status = cli::exit_done;
   cli::add_file_verbs(program, status);
   cli::add_text_verbs(program, status);
   cli::add_row_verbs(program, status);
@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
     if (error.get_exit_code() == 0) return program.exit(error);
     cli::print_error(std::string("usage: ") + error.what() +
                      "\n  next       piecemark --help, or piecemark VERB --help");
-    return cli::kUsage;
+    return cli::exit_usage;
   } catch (const Error& error) {
     cli::flush_output();
     cli::print_error(error.what());
@@ -72,6 +72,6 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     cli::flush_output();
     cli::print_error(error.what());
-    return cli::kFileUnusable;
+    return cli::exit_file_unusable;
   }
 }

@@ -8,10 +8,10 @@ namespace piecemark::cli {
 
 // What the program ends with.
 enum ExitStatus : int {
-  kDone = 0,
-  kRefused = 1,       // or found wanting: conflicts, invalid rows, pending upgrade, failed verification
-  kUsage = 2,         // the words of the command
-  kFileUnusable = 3,  // corrupt, too new, locked, no permission, disk full
+  exit_done = 0,
+  exit_refused = 1,        // or found wanting: conflicts, invalid rows, pending upgrade, failed verification
+  exit_usage = 2,          // the words of the command
+  exit_file_unusable = 3,  // corrupt, too new, locked, no permission, disk full
 };
 
 void add_file_verbs(CLI::App& program, int& status);       // create info formats current check

@@ -148,11 +148,11 @@ int check(const FileArguments& arguments) {
   if (format >= newest_format()) {
     print_line("format " + std::to_string(format) +
                (format == newest_format() ? " is the newest" : " is newer than this build"));
-    return kDone;
+    return exit_done;
   }
   print_line("upgrade pending: format " + std::to_string(format) + " -> " + std::to_string(newest_format()) +
              "; run: piecemark upgrade " + arguments.file);
-  return kRefused;
+  return exit_refused;
 }
 
 }  // namespace

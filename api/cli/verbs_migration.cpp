@@ -202,12 +202,12 @@ int verify_file(const ContentArguments& arguments) {
              " stash entries, " + std::to_string(result.receipts) + " receipts");
   if (result.is_clean()) {
     print_line("clean       checksums, index entries, constraints and counters hold");
-    return kDone;
+    return exit_done;
   }
   print_error("'" + arguments.file + "' failed verification: corrupt_record\n  found      " +
               std::to_string(result.problem_count) +
               " problems\n  next       stop writing to this file and go back to a backup");
-  return kRefused;
+  return exit_refused;
 }
 
 const std::map<std::string, OnLoss> kOnLoss{{"refuse", OnLoss::refuse}, {"stash", OnLoss::stash}};

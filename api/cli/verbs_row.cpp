@@ -25,9 +25,9 @@ Uuid require_uuid(const std::string& text, const char* name) {
 
 // An absent answer is said on standard error, so that standard output holds rows and nothing else.
 int found(const RowPrinter& printer, const std::string& what) {
-  if (printer.rows() > 0) return kDone;
+  if (printer.rows() > 0) return exit_done;
   print_error("no " + what);
-  return kRefused;
+  return exit_refused;
 }
 
 int get(const RowArguments& arguments) {
@@ -57,7 +57,7 @@ int list(const RowArguments& arguments) {
   RowPrinter printer(arguments.as_json);
   for (const ComponentView component : snapshot.in_drawing(drawing)) printer.add(component.row());
   printer.finish();
-  if (snapshot.drawing(drawing)) return kDone;
+  if (snapshot.drawing(drawing)) return exit_done;
   return found(printer, "drawing " + arguments.drawing);
 }
 

@@ -220,12 +220,12 @@ int exec(const std::string& file) {
       print_line(session.answer(line));
     }
   }
-  if (!session.is_in_transaction()) return kDone;
+  if (!session.is_in_transaction()) return exit_done;
   session.rollback();
   print_error(
       "the input ended within a transaction, which was rolled back\n  next       end it with "
       "{\"op\":\"commit\"}");
-  return kRefused;
+  return exit_refused;
 }
 
 const std::map<std::string, TextFormat> kTextFormats{{"csv", TextFormat::csv},

@@ -64,7 +64,7 @@ class Model {
     for (const auto& [id, row] : rows_) {
       if (wanted(row)) found.push_back(&row);
     }
-    std::sort(found.begin(), found.end(), [this](const Component* a, const Component* b) {
+    std::sort(found.begin(), found.end(), [](const Component* a, const Component* b) {
       return std::tuple(key(*a), a->id) < std::tuple(key(*b), b->id);
     });
     std::string text;

@@ -18,8 +18,8 @@ namespace piecemark {
 // std::nullopt stores NULL.
 struct Component {
   Uuid id = Uuid::generate();
-  std::optional<Uuid> drawing_id;
-  std::string piece_mark;                          // at most 50 code points
+  std::optional<Uuid> drawing_id{};
+  std::string piece_mark{};                        // at most 50 code points
   std::optional<std::string> instance_identifier;  // at most 10 code points
   std::optional<std::string> component_type;       // at most 50 code points
   std::optional<std::int32_t> quantity = 1;
@@ -58,12 +58,14 @@ template <class T>
 class ColumnValue {
  public:
   ColumnValue() = default;
-  ColumnValue(std::nullopt_t) : is_given_(true) {}                                    // NOLINT(*-explicit-*)
-  ColumnValue(std::optional<T> value) : is_given_(true), value_(std::move(value)) {}  // NOLINT(*-explicit-*)
+  // NOLINTBEGIN(*-explicit-*): {.quantity = 5} and {.quantity = std::nullopt} are what the type is for.
+  ColumnValue(std::nullopt_t) : is_given_(true) {}
+  ColumnValue(std::optional<T> value) : is_given_(true), value_(std::move(value)) {}
   template <class U>
   requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, ColumnValue> &&
            !std::is_same_v<std::remove_cvref_t<U>, std::optional<T>>) ColumnValue(U&& value)
-      : is_given_(true), value_(std::in_place, std::forward<U>(value)) {}  // NOLINT(*-explicit-*)
+      : is_given_(true), value_(std::in_place, std::forward<U>(value)) {}
+  // NOLINTEND(*-explicit-*)
 
   bool is_given() const { return is_given_; }
   bool is_null() const { return is_given_ && !value_; }
@@ -76,20 +78,20 @@ class ColumnValue {
 
 // Any subset of the columns of a component, for updates and for rows that come from outside.
 struct ComponentColumns {
-  ColumnValue<Uuid> id;
-  ColumnValue<Uuid> drawing_id;
-  ColumnValue<std::string> piece_mark;
-  ColumnValue<std::string> instance_identifier;
-  ColumnValue<std::string> component_type;
-  ColumnValue<std::int32_t> quantity;
-  ColumnValue<std::string> material_type;
-  ColumnValue<double> location_x;
-  ColumnValue<double> location_y;
-  ColumnValue<std::string> bounding_box;
-  ColumnValue<double> confidence_score;
-  ColumnValue<std::string> review_status;
-  ColumnValue<Timestamp> created_at;
-  ColumnValue<Timestamp> updated_at;
+  ColumnValue<Uuid> id{};
+  ColumnValue<Uuid> drawing_id{};
+  ColumnValue<std::string> piece_mark{};
+  ColumnValue<std::string> instance_identifier{};
+  ColumnValue<std::string> component_type{};
+  ColumnValue<std::int32_t> quantity{};
+  ColumnValue<std::string> material_type{};
+  ColumnValue<double> location_x{};
+  ColumnValue<double> location_y{};
+  ColumnValue<std::string> bounding_box{};
+  ColumnValue<double> confidence_score{};
+  ColumnValue<std::string> review_status{};
+  ColumnValue<Timestamp> created_at{};
+  ColumnValue<Timestamp> updated_at{};
 };
 
 // Calls visit(Column, member) for every column of a Component, ComponentRow or ComponentColumns, in DDL

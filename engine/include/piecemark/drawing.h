@@ -10,7 +10,7 @@ namespace piecemark {
 // A row of `drawings`.
 struct Drawing {
   Uuid id = Uuid::generate();
-  std::optional<std::string> name;
+  std::optional<std::string> name{};
 
   friend bool operator==(const Drawing&, const Drawing&) = default;
 };

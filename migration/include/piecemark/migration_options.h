@@ -17,7 +17,7 @@ struct MigrationOptions {
   OnLoss on_loss = OnLoss::refuse;
   // Told of everything that is set aside (or would be), and of what cannot return on the way up. Runs within
   // the write transaction: it must not write to the store.
-  std::function<void(const SetAside&)> on_set_aside;
+  std::function<void(const SetAside&)> on_set_aside{};
 };
 
 }  // namespace piecemark
