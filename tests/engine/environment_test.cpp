@@ -1,5 +1,6 @@
 #include "engine/environment.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -218,6 +219,61 @@ TEST_F(EnvironmentTest, FullDiskIsOneCleanErrorAndTheFileStaysUsable) {
   EXPECT_EQ(small, std::nullopt) << "what fits is stored even while the disk is full";
   put(*environment, "large", std::string(1 << 20, 'x'));
   EXPECT_EQ(environment->begin_read().entries(environment->table(0)), 3U);
+}
+
+// Every descriptor of the file is replaced by one that cannot write: the commit fails after it has begun to write.
+TEST_F(EnvironmentTest, FailedCommitAsksForReopeningAndNothingIsLost) {
+  auto environment = open();
+  put(*environment, "kept", "value");
+  WriteTransaction transaction = environment->begin_write();
+  transaction.put(environment->table(0), "lost", "value");
+  const int read_only = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const int descriptor = std::stoi(entry.path().filename());
+    if (descriptor != read_only && fs::read_symlink(entry.path(), gone) == path_)
+      ::dup2(read_only, descriptor);
+  }
+  ::close(read_only);
+  EXPECT_EQ(error_of([&] { transaction.commit(); }), ErrorCode::io_error);
+  EXPECT_EQ(error_of([&] { environment->begin_read(); }), ErrorCode::reopen_needed);
+  EXPECT_EQ(error_of([&] { environment->begin_write(); }), ErrorCode::reopen_needed);
+  environment.reset();
+  { const WriteTransaction ended = std::move(transaction); }  // It held the environment open.
+  environment = open();
+  EXPECT_EQ(environment->begin_read().get(environment->table(0), "kept"), "value");
+  EXPECT_EQ(environment->begin_read().get(environment->table(0), "lost"), std::nullopt);
+  put(*environment, "after", "value");
+}
+
+TEST_F(EnvironmentTest, SlotOfAKilledReaderIsCleared) {
+  const auto environment = open();
+  put(*environment, "key", "1");
+  std::array<int, 2> ready{};
+  ASSERT_EQ(::pipe(ready.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto own = open({.read_only = true});
+    const ReadTransaction pinned = own->begin_read();
+    char byte = 'x';
+    if (::write(ready[1], &byte, 1) == 1) ::pause();
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  // Opening the file in another process looks for dead readers; pages freed from now on are used again.
+  const pid_t opener = ::fork();
+  if (opener == 0) {
+    open();
+    ::_exit(0);
+  }
+  ::waitpid(opener, nullptr, 0);
+  for (int i = 0; i < 200; ++i) put(*environment, "key", std::string(4000, 'x'));
+  EXPECT_LT(environment->usage().pages_used, 100U);
 }
 
 TEST_F(EnvironmentTest, ReplacedFileAsksForReopening) {

@@ -55,6 +55,22 @@ class RandomValues {
   std::mt19937 random_{20250121};
 };
 
+TEST(Key, BytesAreAsDocumented) {
+  const Uuid drawing = *Uuid::parse("00000000-0000-7000-8000-000000000002");
+  EXPECT_EQ(to_hex(encode({drawing, "G1", "2"})),
+            "01"
+            "00000000000070008000000000000002"  // drawing_id
+            "4731"
+            "00"  // piece_mark
+            "01"
+            "32"
+            "00");  // instance_identifier
+  EXPECT_EQ(to_hex(encode({std::nullopt, "", std::nullopt})),
+            "02"
+            "00"
+            "02");
+}
+
 TEST(Key, ByteOrderOfKeysIsOrderOfValues) {
   RandomValues random;
   for (int i = 0; i < 200'000; ++i) {

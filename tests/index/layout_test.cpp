@@ -290,6 +290,44 @@ TEST_P(LayoutTest, DamagedValuesAreReported) {
   }
 }
 
+TEST(OrderedLayoutBytes, AreAsDocumented) {
+  TemporaryFolder folder;
+  engine::Environment::create(folder.path("store"), kTables,
+                              [](engine::WriteTransaction&, std::span<const engine::Table>) {});
+  const auto environment = engine::Environment::open(folder.path("store"), kTables, {});
+  const Format& format = *format_numbered(2);
+  const OrderedLayout layout(format, false, table(*environment, format.rows),
+                             table(*environment, format.unique));
+  engine::WriteTransaction transaction = environment->begin_write();
+  const Uuid id = *Uuid::parse("00000000-0000-7000-8000-000000000001");
+  const Component girder{.id = id, .drawing_id = Uuid{}, .piece_mark = "G1", .instance_identifier = "2"};
+  layout.insert(transaction, row_of(girder));
+  engine::Cursor rows(transaction, table(*environment, TableId::components_2));
+  ASSERT_TRUE(rows.first());
+  EXPECT_EQ(engine::to_hex(rows.key()), "00000000000070008000000000000001");
+  engine::Cursor entries(transaction, table(*environment, TableId::unique_2));
+  ASSERT_TRUE(entries.first());
+  EXPECT_EQ(engine::to_hex(entries.key()),
+            "01"
+            "00000000000000000000000000000000"
+            "473100"
+            "013200");
+  EXPECT_EQ(engine::to_hex(entries.value()),
+            "1f208f2707b3ed6d"
+            "00000000000070008000000000000001");
+
+  layout.clear(transaction);
+  const Component without_drawing{.id = id, .piece_mark = "G1"};
+  layout.insert(transaction, row_of(without_drawing));
+  engine::Cursor unconstrained(transaction, table(*environment, TableId::unique_2));
+  ASSERT_TRUE(unconstrained.first());
+  EXPECT_EQ(engine::to_hex(unconstrained.key()),
+            "02"
+            "473100"
+            "02"
+            "00000000000070008000000000000001");
+}
+
 TEST_P(LayoutTest, MissingAndForeignEntriesAreReported) {
   engine::WriteTransaction transaction = environment_->begin_write();
   Component component = random_component();
