@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "api/text/json_writer.h"
 #include "api/text/number_text.h"
@@ -142,8 +143,10 @@ ProgressLine::ProgressLine(std::string task)
       is_shown_(engine::os::is_terminal(kStandardError)),
       started_(std::chrono::steady_clock::now()) {}
 
-ProgressLine::~ProgressLine() {
-  if (is_shown_) std::fputs("\r\033[K", stderr);
+ProgressLine::~ProgressLine() { clear(); }
+
+void ProgressLine::clear() {
+  if (std::exchange(is_shown_, false)) std::fputs("\r\033[K", stderr);
 }
 
 void ProgressLine::update(std::uint64_t rows, std::uint64_t done, std::uint64_t total) {

@@ -49,6 +49,8 @@ class ProgressLine {
 
   // done of total in any unit; total 0 where nobody knows.
   void update(std::uint64_t rows, std::uint64_t done, std::uint64_t total);
+  // Wipes the line for good, before anything else is printed.
+  void clear();
 
  private:
   std::string task_;

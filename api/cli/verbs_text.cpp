@@ -110,6 +110,7 @@ void import(const ImportArguments& arguments) {
   });
   Store store = open_or_create(arguments);
   const text::ImportResult result = importer.run(store);
+  progress.clear();
   print_line("imported " + std::to_string(result.inserted) + " components and " +
              std::to_string(result.drawings) + " drawings");
   if (result.updated > 0)
