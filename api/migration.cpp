@@ -19,7 +19,8 @@ std::vector<FormatInfo> known_formats() {
 std::optional<Receipt> migrate(Store& store, std::uint32_t format, const MigrationOptions& options) {
   StoreCore& core = core_of(store);
   core.require_opened_for_writing();
-  return migration::run(*core.environment(), format, options, migration::chain());
+  return migration::run(*core.environment(), format, options, migration::chain(),
+                        core.options().busy_timeout_ms);
 }
 
 std::vector<Receipt> history(const ReadTxn& snapshot) {

@@ -44,7 +44,9 @@ const index::Components& StoreCore::writable_components(const engine::WriteTrans
   if (format == index::kLiveFormat || options_.write_older_format) return *components_[format - 1];
   throw Error(ErrorCode::format_too_old,
               {"cannot write to '" + path + "'", "format " + std::to_string(format),
-               "writing format " + std::to_string(index::kLiveFormat), "piecemark upgrade " + path});
+               "writing format " + std::to_string(index::kLiveFormat),
+               "piecemark upgrade " + path + "; or write it as it is, for an old app: import --format " +
+                   std::to_string(format)});
 }
 
 void StoreCore::require_opened_for_writing() const {

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <concepts>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -31,6 +32,16 @@ void store(char* to, T value) {
 template <std::integral T>
 void append(std::string& to, T value) {
   to.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// Numbers in keys, where byte order must be their order.
+inline void append_big_endian(std::string& to, std::uint32_t number) {
+  for (int shift = 24; shift >= 0; shift -= 8) to += static_cast<char>(number >> shift);
+}
+inline std::uint32_t load_big_endian(Bytes from) {
+  std::uint32_t number = 0;
+  for (const char c : from.substr(0, sizeof number)) number = number << 8 | static_cast<unsigned char>(c);
+  return number;
 }
 
 // Hexadecimal digits, for messages about keys.

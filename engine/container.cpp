@@ -36,16 +36,22 @@ constexpr auto kSignatures = std::to_array<Signature>({
     {"{", "a text file, perhaps JSON; 'piecemark import' reads NDJSON into a store"},
 });
 
+// The text may end within a character of up to four bytes.
+bool is_utf8_up_to_its_end(std::string_view text) {
+  for (std::size_t cut = 0; cut < 4 && cut <= text.size(); ++cut) {
+    if (simdjson::validate_utf8(text.data(), text.size() - cut)) return true;
+  }
+  return false;
+}
+
 std::string name_of_unknown(std::string_view head) {
   for (const Signature& signature : kSignatures) {
     if (head.starts_with(signature.bytes)) return std::string(signature.description);
   }
-  // The head may end within a character.
-  const std::size_t whole = head.size() - std::min<std::size_t>(head.size(), 3);
   const bool has_controls = std::any_of(head.begin(), head.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
   });
-  const bool is_text = !has_controls && simdjson::validate_utf8(head.data(), whole);
+  const bool is_text = !has_controls && is_utf8_up_to_its_end(head);
   return is_text ? "a text file; 'piecemark import' reads CSV and NDJSON into a store"
                  : "bytes of an unknown kind";
 }

@@ -24,7 +24,7 @@ struct Container {
 
 Container identify_container(const os::File& file);
 
-// Errors  not_a_store, unsupported_container, corrupt_file
+// Errors  not_a_store, unsupported_container
 void require_lmdb_container(const os::File& file, const std::string& path);
 
 // The newest stamp found anywhere in the bytes of the file: what a damaged file says about itself.

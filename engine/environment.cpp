@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -20,6 +21,7 @@ constexpr unsigned kReadersMax = 1022;
 constexpr unsigned kTablesMax = 32;
 constexpr unsigned kBaseFlags = MDB_NOSUBDIR | MDB_NOTLS;
 constexpr mdb_mode_t kFileMode = 0664;
+constexpr std::uint64_t kCreationMapBytes = 1 << 20;  // For the stamp and empty tables.
 constexpr std::string_view kLockSuffix = "-lock";
 constexpr std::string_view kNewInfix = ".new-";
 
@@ -34,6 +36,16 @@ std::string quoted(const std::string& path) {
 
 void check(int code, const std::string& attempted, const std::string& path) {
   if (code != MDB_SUCCESS) throw lmdb_error(code, attempted, path);
+}
+
+// FILE.new-<uuid>, or the lock file beside it.
+bool is_name_in_creation(std::string_view name, const std::string& base) {
+  constexpr std::size_t kUuidSize = 36;
+  const std::string prefix = base + std::string(kNewInfix);
+  if (!name.starts_with(prefix)) return false;
+  name.remove_prefix(prefix.size());
+  if (name.ends_with(kLockSuffix)) name.remove_suffix(kLockSuffix.size());
+  return name.size() == kUuidSize && Uuid::parse(name).has_value();
 }
 
 }  // namespace
@@ -97,19 +109,17 @@ std::shared_ptr<Environment> Environment::open(const std::string& path,
   Registry& registry = Registry::instance();
   auto lock = registry.lock();
   if (auto present = registry.find(lock, opened->file_id_)) {
+    lock.unlock();  // Letting go of the last reference takes this lock.
     if (present->is_read_only() && !options.read_only) {
       throw Error(ErrorCode::busy, {attempted + " for writing",
                                     "this process has it open for reading only",
                                     {},
                                     "close that store first, or open it for writing to begin with"});
     }
-    lock.unlock();
     return present;
   }
   try {
-    if (!options.trusted) opened->check_pages();
-    opened->open_map();
-    opened->open_tables(tables);
+    opened->open_checked(tables);
   } catch (...) {
     opened->close();  // Still under the registry's lock.
     throw;
@@ -118,6 +128,54 @@ std::shared_ptr<Environment> Environment::open(const std::string& path,
   lock.unlock();
   opened->settle_after_dead_processes();
   return opened;
+}
+
+// Everything that must not meet a commit in progress runs under the shared lock on the data file, which keeps writers
+// out. Where one is writing already, an opener with a lock table goes on without the checks: the writer has made them
+// when it opened the file. Without a lock table it must wait.
+void Environment::open_checked(std::span<const std::string_view> tables) {
+  constexpr std::uint32_t kPatienceMs = 50;
+  reads_without_lock_file_ = options_.read_only && !os::can_write_or_create(path_ + std::string(kLockSuffix));
+  const Deadline deadline = deadline_in(reads_without_lock_file_ ? options_.busy_timeout_ms : kPatienceMs);
+  const bool is_alone = poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); });
+  if (!is_alone && reads_without_lock_file_) throw_writer_is_busy("open");
+  try {
+    if (is_alone && !options_.trusted) check_pages();
+    open_map();
+    if (is_alone) require_own_lock_table(1);
+    open_tables(tables);
+  } catch (...) {
+    if (is_alone) os::unlock(file_);
+    throw;
+  }
+  if (is_alone) os::unlock(file_);
+}
+
+void Environment::throw_writer_is_busy(const char* attempted) const {
+  throw Error(ErrorCode::busy, {std::string("cannot ") + attempted + " " + quoted(path_),
+                                os::lock_holder(file_id_) + " is writing, and the folder takes no lock file",
+                                {},
+                                "try again later"});
+}
+
+// LMDB keeps the number of the last commit in the lock file. If the data file was replaced while another process still
+// had the old one open, that number is of another file, and a writer that believed it would damage this one. A number
+// that is one behind may also be that of a writer who was killed before it could note its commit.
+void Environment::require_own_lock_table(std::uint64_t behind_max) const {
+  if (reads_without_lock_file_) return;
+  MDB_txn* transaction = nullptr;
+  if (mdb_txn_begin(handle_, nullptr, MDB_RDONLY, &transaction) != MDB_SUCCESS)
+    return;  // open_tables() says why.
+  const std::uint64_t noted = mdb_txn_id(transaction);
+  mdb_txn_abort(transaction);
+  MDB_envinfo info{};
+  mdb_env_info(handle_, &info);
+  if (noted <= info.me_last_txnid && info.me_last_txnid - noted <= behind_max) return;
+  throw Error(ErrorCode::unsafe_lock_file,
+              {"cannot open " + quoted(path_),
+               "a lock file of another data file: a process still has the file open that was here before",
+               {},
+               "end the programs that have it open, then open it again"});
 }
 
 void Environment::open_file() {
@@ -160,18 +218,13 @@ void Environment::open_file() {
   }
 }
 
-// While another process writes, pages change under the walk; that process has checked the file when it opened
-// it.
 void Environment::check_pages() {
-  if (!os::try_lock(file_, os::LockMode::shared)) return;
   const auto damage = engine::check_pages(file_);
-  os::unlock(file_);
-  if (damage) {
-    throw Error(ErrorCode::corrupt_file, {"cannot open " + quoted(path_),
-                                          "page " + std::to_string(damage->page) + ": " + damage->reason,
-                                          {},
-                                          "go back to a backup"});
-  }
+  if (!damage) return;
+  throw Error(ErrorCode::corrupt_file, {"cannot open " + quoted(path_),
+                                        "page " + std::to_string(damage->page) + ": " + damage->reason,
+                                        {},
+                                        "go back to a backup"});
 }
 
 void Environment::open_map() {
@@ -181,18 +234,10 @@ void Environment::open_map() {
   check(mdb_env_set_maxreaders(handle_, kReadersMax), attempted, path_);
   // A file larger than the map makes LMDB use the larger size by itself.
   check(mdb_env_set_mapsize(handle_, options_.map_size_bytes), attempted, path_);
-  const unsigned flags = kBaseFlags | (options_.read_only ? MDB_RDONLY : 0U);
-  int code = mdb_env_open(handle_, path_.c_str(), flags, kFileMode);
-  if (code != MDB_SUCCESS && options_.read_only && (code == EACCES || code == EROFS)) {
-    // There is no lock file and none can be made. Readers then share the lock on the data file, which keeps
-    // writers out for as long as they read.
-    mdb_env_close(std::exchange(handle_, nullptr));
-    check(mdb_env_create(&handle_), attempted, path_);
-    check(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
-    check(mdb_env_set_mapsize(handle_, options_.map_size_bytes), attempted, path_);
-    code = mdb_env_open(handle_, path_.c_str(), flags | MDB_NOLOCK, kFileMode);
-    reads_without_lock_file_ = true;
-  }
+  // Without a lock table readers share the lock on the data file, which keeps writers out for as long as they read.
+  const unsigned flags =
+      kBaseFlags | (options_.read_only ? MDB_RDONLY : 0U) | (reads_without_lock_file_ ? MDB_NOLOCK : 0U);
+  const int code = mdb_env_open(handle_, path_.c_str(), flags, kFileMode);
   if (code != MDB_SUCCESS) {
     mdb_env_close(std::exchange(handle_, nullptr));
     check(code, attempted, path_);
@@ -207,9 +252,15 @@ void Environment::settle_after_dead_processes() {
   check(mdb_reader_check(handle_, &dead), "cannot clear dead readers of " + quoted(path_), path_);
   if (options_.read_only) return;
   try {
-    const WriteTransaction taken = begin_write(0);
+    { const WriteTransaction taken = begin_write(0); }
+    if (os::try_lock(file_, os::LockMode::shared)) {
+      const auto unlock = [this](const Environment*) { os::unlock(file_); };
+      const std::unique_ptr<const Environment, decltype(unlock)> locked(this, unlock);
+      require_own_lock_table(0);
+    }
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::busy) throw;  // A living writer does as well.
+    // Somebody is writing, and settles it with that, or is opening the file, and settles it next.
+    if (error.code() != ErrorCode::busy) throw;
   }
 }
 
@@ -263,7 +314,7 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
 
   // Removes what killed creations have left: nobody holds the lock on it any more.
   for (const std::string& name : os::neighbours_of(path)) {
-    if (!name.starts_with(base + std::string(kNewInfix))) continue;
+    if (!is_name_in_creation(name, base)) continue;
     os::File abandoned;
     if (name.ends_with(kLockSuffix)) {
       const std::string data = folder + name.substr(0, name.size() - kLockSuffix.size());
@@ -283,11 +334,15 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
     os::remove_quietly(temporary + std::string(kLockSuffix));
   };
   os::File file;
-  if (auto error = os::create_exclusively(temporary, file)) throw_system_error(error, attempted, path);
+  if (auto error = os::create_exclusively(temporary, file)) {
+    if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path);
+    throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
+  }
   os::try_lock(file, os::LockMode::exclusive);
   try {
     {
-      std::shared_ptr<Environment> environment(new Environment(temporary, {}));
+      std::shared_ptr<Environment> environment(
+          new Environment(temporary, {.map_size_bytes = kCreationMapBytes}));
       environment->file_id_ = {};  // Nobody else knows the name; the registry need not know the file.
       environment->open_map();
       MDB_txn* handle = nullptr;
@@ -374,6 +429,8 @@ bool Environment::try_resize_map(std::uint64_t bytes, std::uint32_t timeout_ms) 
   resizing_.store(true);
   const bool alone = poll_until(deadline_in(timeout_ms), [&] { return open_transactions_.load() == 0; });
   const int code = alone ? mdb_env_set_mapsize(handle_, bytes) : MDB_SUCCESS;
+  // LMDB unmaps before it maps: after a failure there is nothing to read from.
+  if (code != MDB_SUCCESS) needs_reopen_ = true;
   resizing_.store(false);
   check(code, "cannot resize the map of " + quoted(path_), path_);
   return alone;
@@ -414,36 +471,37 @@ MDB_txn* Environment::begin(unsigned flags, const char* attempted) {
 
 ReadTransaction Environment::begin_read() {
   check_usable("read from");
-  if (reads_without_lock_file_) {
-    const std::lock_guard lock(shared_lock_mutex_);
-    const auto deadline = deadline_in(options_.busy_timeout_ms);
-    if (shared_lock_count_ == 0 &&
-        !poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); })) {
-      throw Error(ErrorCode::busy,
-                  {"cannot read from " + quoted(path_),
-                   os::lock_holder(file_id_) + " is writing, and the folder takes no lock file",
-                   {},
-                   "try again later"});
-    }
-    ++shared_lock_count_;
-  }
+  if (reads_without_lock_file_) share_file_lock();
   enter();
   try {
     return {shared_from_this(), begin(MDB_RDONLY, "read from"), reads_without_lock_file_};
   } catch (...) {
     leave();
+    if (reads_without_lock_file_) unshare_file_lock();
     throw;
   }
+}
+
+void Environment::share_file_lock() {
+  const std::lock_guard lock(shared_lock_mutex_);
+  const Deadline deadline = deadline_in(options_.busy_timeout_ms);
+  if (shared_lock_count_ == 0 &&
+      !poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); })) {
+    throw_writer_is_busy("read from");
+  }
+  ++shared_lock_count_;
+}
+
+void Environment::unshare_file_lock() noexcept {
+  const std::lock_guard lock(shared_lock_mutex_);
+  if (--shared_lock_count_ == 0) os::unlock(file_);
 }
 
 void Environment::end_read(MDB_txn* transaction, bool holds_file_lock) noexcept {
   if (fork_generation_ != os::fork_generation()) return;
   mdb_txn_abort(transaction);
   leave();
-  if (holds_file_lock) {
-    const std::lock_guard lock(shared_lock_mutex_);
-    if (--shared_lock_count_ == 0) os::unlock(file_);
-  }
+  if (holds_file_lock) unshare_file_lock();
 }
 
 // Keeps at least half of the map free. Where other transactions of this process are open, it waits for another time;
@@ -452,8 +510,10 @@ void Environment::grow_map_if_needed() {
   constexpr std::uint32_t kPatienceMs = 1000;
   MDB_envinfo info{};
   MDB_stat statistics{};
+  enter();  // Nobody may resize the map while LMDB looks into it.
   mdb_env_info(handle_, &info);
   mdb_env_stat(handle_, &statistics);
+  leave();
   const std::uint64_t used = (info.me_last_pgno + 1) * statistics.ms_psize;
   if (wants_larger_map_.load()) {
     if (try_resize_map(info.me_mapsize * 2, std::min(kPatienceMs, options_.busy_timeout_ms)))
@@ -515,14 +575,11 @@ void Environment::commit(MDB_txn* transaction) {
 
 Environment::Usage Environment::usage() const {
   MDB_envinfo info{};
-  MDB_stat statistics{};
   mdb_env_info(handle_, &info);
-  mdb_env_stat(handle_, &statistics);
   os::FileFacts facts;
   os::facts_of(path_, facts);
   return {
       .file_bytes = facts.size_bytes,
-      .page_bytes = statistics.ms_psize,
       .pages_used = info.me_last_pgno + 1,
       .map_bytes = info.me_mapsize,
       .readers = info.me_numreaders,

@@ -62,11 +62,11 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   struct Usage {
     std::uint64_t file_bytes = 0;
-    std::uint64_t page_bytes = 0;
     std::uint64_t pages_used = 0;  // up to the highest page ever used
     std::uint64_t map_bytes = 0;
     std::uint32_t readers = 0;  // reader slots in use, in all processes
   };
+  // The caller has a transaction open, or nobody else uses the environment.
   Usage usage() const;
 
  private:
@@ -77,13 +77,18 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Environment(std::string path, const EnvironmentOptions& options);
 
   void open_file();
+  void open_checked(std::span<const std::string_view> tables);
   void check_pages();
+  void require_own_lock_table(std::uint64_t behind_max) const;
   void open_map();
   void open_tables(std::span<const std::string_view> names);
   void settle_after_dead_processes();
   void close() noexcept;
 
   void check_usable(const char* attempted) const;
+  [[noreturn]] void throw_writer_is_busy(const char* attempted) const;
+  void share_file_lock();
+  void unshare_file_lock() noexcept;
   void enter();
   void leave() noexcept;
   MDB_txn* begin(unsigned flags, const char* attempted);

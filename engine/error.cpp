@@ -37,19 +37,6 @@ std::string message_of(ErrorCode code, const Error::Facts& facts) {
   return text;
 }
 
-std::string advice_for(const Violation& violation) {
-  switch (violation.code) {
-    case ErrorCode::unique_violation:
-      return violation.constraint == "unique_piece_mark_per_drawing"
-                 ? "upgrade the file, so that instances are told apart by instance_identifier"
-                 : "give the row another id or key, or update the row that is there";
-    case ErrorCode::foreign_key_violation:
-      return "insert the drawing first";
-    default:
-      return "mend the value; nothing was stored";
-  }
-}
-
 }  // namespace
 
 std::string_view name_of(ErrorCode code) {
@@ -66,7 +53,7 @@ Error::Error(ErrorCode code, Facts facts)
     : std::runtime_error(message_of(code, facts)), code_(code), facts_(std::move(facts)) {}
 
 ConstraintViolation::ConstraintViolation(std::string attempted, Violation violation)
-    : Error(violation.code, {std::move(attempted), violation.message, {}, advice_for(violation)}),
+    : Error(violation.code, {std::move(attempted), violation.message, {}, violation.next}),
       violation_(std::move(violation)) {}
 
 }  // namespace piecemark

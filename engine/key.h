@@ -25,7 +25,7 @@ inline Uuid uuid_from(Bytes bytes) {
   return id;
 }
 
-// Appends encoded columns to a key. The longest key of the schema has 276 bytes; LMDB allows 511.
+// Appends encoded columns to a key. The longest key of the schema has 260 bytes; LMDB allows 511.
 class KeyWriter {
  public:
   KeyWriter& uuid(const Uuid& value);

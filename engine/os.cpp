@@ -41,7 +41,6 @@ FileFacts facts_from(const struct stat& status) {
       .names = status.st_nlink,
       .is_regular = S_ISREG(status.st_mode),
       .is_directory = S_ISDIR(status.st_mode),
-      .is_symbolic_link = S_ISLNK(status.st_mode),
   };
 }
 
@@ -150,9 +149,14 @@ std::error_code facts_of(const File& file, FileFacts& facts) {
   return {};
 }
 
+bool can_write_or_create(const std::string& path) {
+  if (::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0) return true;
+  if (errno != ENOENT) return false;
+  return ::faccessat(AT_FDCWD, folder_of(path).c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 std::string resolved(const std::string& path) {
-  const auto release = [](char* text) { std::free(text); };
-  const std::unique_ptr<char, decltype(release)> real(::realpath(path.c_str(), nullptr), release);
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
   return real ? std::string(real.get()) : path;
 }
 

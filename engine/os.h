@@ -1,5 +1,5 @@
 // The only place that calls the operating system: identity of files, locks, durability, free space,
-// randomness. A port to another system is another os_*.cpp behind this header.
+// randomness. A port to another system is another os.cpp behind this header.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,6 @@ struct FileFacts {
   std::uint64_t names = 1;  // hard links
   bool is_regular = false;
   bool is_directory = false;
-  bool is_symbolic_link = false;
 };
 
 // An open file. Closed with the object.
@@ -56,6 +55,8 @@ std::error_code open_file(const std::string& path, Access access, File& file);
 std::error_code facts_of(const std::string& path, FileFacts& facts);  // follows symbolic links
 std::error_code facts_of_link(const std::string& path, FileFacts& facts);
 std::error_code facts_of(const File& file, FileFacts& facts);
+// Whether the file could be opened for writing, or made where it is missing. Does not open it.
+bool can_write_or_create(const std::string& path);
 // The path with every symbolic link resolved; the path itself where that fails.
 std::string resolved(const std::string& path);
 // Reads up to into.size() bytes at the offset; fewer only at the end of the file.

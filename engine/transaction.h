@@ -52,7 +52,7 @@ class ReadTransaction {
 // The one write transaction of the file; it reads its own writes. Destroyed without commit(), it leaves no trace.
 // Bytes returned are valid until the next write.
 // Threads  stays on the thread that began it.
-// After an error from a write the transaction is broken: every further call throws invalid_use, and commit too.
+// After an error from a write the transaction is broken: every further write throws invalid_use, and commit too.
 class WriteTransaction : public ReadTransaction {
  public:
   WriteTransaction(WriteTransaction&&) noexcept = default;
@@ -67,10 +67,10 @@ class WriteTransaction : public ReadTransaction {
   bool erase(const Table& table, Bytes key);
   void clear(const Table& table);
 
-  // Durable when it returns. On failure nothing was stored and the transaction is over.
-  // Errors  disk_full, io_error, reopen_needed
+  // Durable when it returns; the transaction is over in any case.
+  // Errors  disk_full  nothing was stored
+  //         io_error   it is unknown what reached the disk; the environment must be opened again
   void commit();
-  bool is_open() const { return handle_ != nullptr; }
 
  private:
   friend class Environment;

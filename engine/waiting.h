@@ -9,11 +9,10 @@
 
 namespace piecemark::engine {
 
-// The system's clock, on purpose: sanitizers of older compilers do not follow waits on the steady one.
-using Deadline = std::chrono::system_clock::time_point;
+using Deadline = std::chrono::steady_clock::time_point;
 
 inline Deadline deadline_in(std::uint32_t milliseconds) {
-  return std::chrono::system_clock::now() + std::chrono::milliseconds(milliseconds);
+  return std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
 }
 
 // Calls attempt() until it returns true; false when the time is over. Asks at least once.
@@ -22,7 +21,7 @@ bool poll_until(Deadline deadline, const Attempt& attempt) {
   constexpr auto kPauseMax = std::chrono::milliseconds(16);
   for (auto pause = std::chrono::milliseconds(1);; pause = std::min(pause * 2, kPauseMax)) {
     if (attempt()) return true;
-    if (std::chrono::system_clock::now() >= deadline) return false;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(pause);
   }
 }

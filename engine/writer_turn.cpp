@@ -1,7 +1,6 @@
 #include "writer_turn.h"
 
 #include "piecemark/error.h"
-#include "waiting.h"
 
 namespace piecemark::engine {
 namespace {
@@ -14,9 +13,9 @@ Error busy(const std::string& path, std::string found, std::string next) {
 
 void WriterTurn::take(const os::File& file, const os::FileId& id, const std::string& path,
                       std::uint32_t timeout_ms) {
-  take_within_process(path, timeout_ms);
+  const Deadline deadline = deadline_in(timeout_ms);
+  take_within_process(path, deadline, timeout_ms);
   try {
-    const Deadline deadline = deadline_in(timeout_ms);
     if (!poll_until(deadline, [&] { return os::try_lock(file, os::LockMode::exclusive); })) {
       throw busy(path, os::lock_holder(id) + " has held the write lock for " + in_seconds(timeout_ms),
                  "wait for it to end, or end it");
@@ -40,12 +39,12 @@ void WriterTurn::release(const os::File& file) noexcept {
   release_within_process();
 }
 
-void WriterTurn::take_within_process(const std::string& path, std::uint32_t timeout_ms) {
+void WriterTurn::take_within_process(const std::string& path, Deadline deadline, std::uint32_t timeout_ms) {
   std::unique_lock lock(mutex_);
   if (is_taken_ && holder_ == std::this_thread::get_id()) {
     throw busy(path, "an open write transaction of this thread", "commit it or let go of it first");
   }
-  if (!changed_.wait_until(lock, deadline_in(timeout_ms), [&] { return !is_taken_; })) {
+  if (!changed_.wait_until(lock, deadline, [&] { return !is_taken_; })) {
     throw busy(path,
                "another thread of this process kept its write transaction for " + in_seconds(timeout_ms),
                "wait for it to end, or raise busy_timeout_ms");

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "os.h"
+#include "waiting.h"
 
 namespace piecemark::engine {
 
@@ -23,7 +24,7 @@ class WriterTurn {
   void release(const os::File& file) noexcept;
 
  private:
-  void take_within_process(const std::string& path, std::uint32_t timeout_ms);
+  void take_within_process(const std::string& path, Deadline deadline, std::uint32_t timeout_ms);
   void release_within_process() noexcept;
 
   std::mutex mutex_;

@@ -75,9 +75,6 @@ engine::Stamp migrated_stamp(engine::Stamp stamp, const Format& format) {
 
 const Format& require_readable(const engine::Stamp& stamp, const std::string& path) {
   const Format* format = format_numbered(stamp.format);
-  // A newer file may say that an older library can read it; then it is read as the newest format known.
-  if (format == nullptr && stamp.format > kLiveFormat && stamp.reader_min <= kLiveFormat)
-    format = format_numbered(kLiveFormat);
   if (format == nullptr || stamp.reader_min > kLiveFormat)
     throw_too_new(stamp, path, "format " + std::to_string(stamp.format));
   return *format;

@@ -54,7 +54,8 @@ Violation Components::violation_of(const Conflict& conflict, const ComponentRow&
             "components_pkey",
             {},
             "a component with id " + row.id.to_string() + " is there already",
-            conflict.existing};
+            conflict.existing,
+            "give the row another id, or update the row that is there"};
   }
   std::string key = "drawing_id " + (row.drawing_id ? row.drawing_id->to_string() : "NULL") +
                     ", piece_mark " + quoted(row.piece_mark);
@@ -64,7 +65,10 @@ Violation Components::violation_of(const Conflict& conflict, const ComponentRow&
           std::string(format_->unique_constraint),
           {},
           "component " + conflict.existing.to_string() + " has " + key + " already",
-          conflict.existing};
+          conflict.existing,
+          format_->has(Column::instance_identifier)
+              ? "give the row another instance_identifier, or update the row that is there"
+              : "upgrade the file, so that instances are told apart by instance_identifier"};
 }
 
 // The drawing is looked at before the row is stored, but its violation comes last. A drawing that does not
@@ -76,7 +80,8 @@ Verdict Components::check_drawing(const engine::WriteTransaction& transaction,
                    "components_drawing_id_fkey",
                    "drawing_id",
                    "drawing " + row.drawing_id->to_string() + " is not there",
-                   {}};
+                   {},
+                   "insert the drawing first"};
 }
 
 Verdict Components::insert(engine::WriteTransaction& transaction, IncomingRow incoming) const {
@@ -171,13 +176,14 @@ Verdict Components::insert_drawing(engine::WriteTransaction& transaction, const 
                    "drawings_pkey",
                    {},
                    "a drawing with id " + drawing.id.to_string() + " is there already",
-                   drawing.id};
+                   drawing.id,
+                   "give the drawing another id"};
 }
 
 bool Components::erase_drawing(engine::WriteTransaction& transaction, const Uuid& id) const {
-  if (!drawings_.erase(transaction, id)) return false;
-  layout_->erase_drawing(transaction, id);
-  return true;
+  if (!drawings_.contains(transaction, id)) return false;
+  layout_->erase_drawing(transaction, id);  // First: damage that stops it leaves everything in place.
+  return drawings_.erase(transaction, id);
 }
 
 }  // namespace piecemark::index

@@ -25,8 +25,18 @@ std::string encode_entry(const engine::Table& table, Bytes key, const Uuid& id) 
   return entry;
 }
 
+// The key as a reader knows it where it is one, else its bytes.
 std::string describe(Bytes key) {
-  return "key " + engine::to_hex(key);
+  engine::KeyReader reader(key);
+  std::optional<Uuid> drawing;
+  std::string_view mark;
+  if (!reader.nullable_uuid(drawing) || !reader.text(mark)) return "key " + engine::to_hex(key);
+  std::string text =
+      "drawing " + (drawing ? drawing->to_string() : "NULL") + ", mark \"" + std::string(mark) + "\"";
+  std::optional<std::string_view> instance;
+  if (reader.nullable_text(instance))
+    text += instance ? ", instance \"" + std::string(*instance) + "\"" : ", instance NULL";
+  return text;
 }
 
 }  // namespace
@@ -190,9 +200,8 @@ std::optional<Conflict> OrderedLayout::insert(WriteTransaction& transaction, con
   if (!transaction.insert(rows_, bytes_of(row.id), record)) return Conflict{Conflict::On::id, row.id};
   const std::string key = key_of(row);
   if (!transaction.insert(unique_, key, encode_entry(unique_, key, row.id))) {
-    const Uuid existing = decode_entry(key, *transaction.get(unique_, key));
-    transaction.erase(rows_, bytes_of(row.id));
-    return Conflict{Conflict::On::key, existing};
+    transaction.erase(rows_, bytes_of(row.id));  // First: the entry in the way may be damaged.
+    return Conflict{Conflict::On::key, decode_entry(key, *transaction.get(unique_, key))};
   }
   return std::nullopt;
 }

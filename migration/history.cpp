@@ -33,7 +33,7 @@ constexpr unsigned kClassVersion = 0;
 
 std::string key_of(std::uint32_t number) {
   std::string key;
-  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
+  engine::append_big_endian(key, number);
   return key;
 }
 

@@ -166,9 +166,10 @@ const index::Format& require_target(std::uint32_t target, const std::string& pat
 }  // namespace
 
 std::optional<Receipt> run(engine::Environment& environment, std::uint32_t target,
-                           const MigrationOptions& options, std::span<const Step> chain) {
+                           const MigrationOptions& options, std::span<const Step> chain,
+                           std::uint32_t busy_timeout_ms) {
   const index::Format& to = require_target(target, environment.path());
-  engine::WriteTransaction transaction = environment.begin_write();
+  engine::WriteTransaction transaction = environment.begin_write(busy_timeout_ms);
   const engine::Stamp stamp = index::load_stamp(transaction);
   const index::Format& from = index::require_readable(stamp, environment.path());
   index::require_writable(stamp, environment.path());

@@ -18,6 +18,7 @@ namespace piecemark::migration {
 // Errors  no_such_format, downgrade_refused, migration_mismatch, format_too_new, corrupt_file, corrupt_record,
 //         disk_full, busy
 std::optional<Receipt> run(engine::Environment& environment, std::uint32_t target,
-                           const MigrationOptions& options, std::span<const Step> chain);
+                           const MigrationOptions& options, std::span<const Step> chain,
+                           std::uint32_t busy_timeout_ms = 10'000);
 
 }  // namespace piecemark::migration

@@ -36,19 +36,9 @@ constexpr std::size_t kWhatAt = 5;
 constexpr std::size_t kIdAt = 10;
 constexpr std::size_t kKeySize = kIdAt + sizeof(Uuid);
 
-void append_big_endian(std::string& to, std::uint32_t number) {
-  for (int shift = 24; shift >= 0; shift -= 8) to += static_cast<char>(number >> shift);
-}
-
-std::uint32_t load_big_endian(Bytes from) {
-  std::uint32_t number = 0;
-  for (const char c : from.substr(0, 4)) number = number << 8 | static_cast<unsigned char>(c);
-  return number;
-}
-
 std::string prefix_of(const index::Format& newer, Stash::State state) {
   std::string prefix;
-  append_big_endian(prefix, newer.number - 1);
+  engine::append_big_endian(prefix, newer.number - 1);
   prefix += static_cast<char>(state);
   return prefix;
 }
@@ -60,7 +50,7 @@ std::string prefix_of(const index::Format& newer, Stash::State state, SetAside::
 SetAside decode(const engine::Table& table, Bytes key, Bytes value) {
   const engine::RecordPlace place{table.name, key};
   const index::Format* newer =
-      key.size() == kKeySize ? index::format_numbered(load_big_endian(key) + 1) : nullptr;
+      key.size() == kKeySize ? index::format_numbered(engine::load_big_endian(key) + 1) : nullptr;
   const auto what = newer != nullptr ? static_cast<SetAside::What>(key[kWhatAt]) : SetAside::What{};
   if (what != SetAside::What::identifier && what != SetAside::What::row) {
     engine::throw_corrupt_record(place, "a key that is none of the stash");
@@ -87,7 +77,7 @@ void Stash::for_each(const engine::ReadTransaction& transaction, const Visitor& 
 void Stash::put(engine::WriteTransaction& transaction, const index::Format& newer, State state,
                 const SetAside& entry) const {
   std::string key = prefix_of(newer, state, entry.what);
-  append_big_endian(key, entry.run);
+  engine::append_big_endian(key, entry.run);
   key.append(engine::bytes_of(entry.component.id));
   std::string record;
   engine::encode_record({table_.name, key}, StashRecord{entry.run, entry.reason, row_of(entry.component)},

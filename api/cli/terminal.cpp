@@ -143,7 +143,9 @@ ProgressLine::ProgressLine(std::string task)
       is_shown_(engine::os::is_terminal(kStandardError)),
       started_(std::chrono::steady_clock::now()) {}
 
-ProgressLine::~ProgressLine() { clear(); }
+ProgressLine::~ProgressLine() {
+  clear();
+}
 
 void ProgressLine::clear() {
   if (std::exchange(is_shown_, false)) std::fputs("\r\033[K", stderr);

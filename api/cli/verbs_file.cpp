@@ -5,7 +5,6 @@
 #include "api/cli/verbs.h"
 #include "api/text/json_writer.h"
 #include "engine/container.h"
-#include "engine/lmdb_error.h"
 #include "piecemark/migration.h"
 #include "piecemark/store.h"
 
@@ -93,10 +92,9 @@ void print_container(const std::string& file, bool as_json, ErrorCode code) {
   if (engine::os::open_file(file, engine::os::Access::read, opened)) return;
   const engine::Container container = engine::identify_container(opened);
   const auto stamp = engine::search_stamp(opened);
-  const bool is_whole =
-      code == ErrorCode::format_too_new || code == ErrorCode::busy || code == ErrorCode::unsafe_lock_file;
+  const bool is_damaged = code == ErrorCode::corrupt_file || code == ErrorCode::corrupt_record;
   const std::string kind =
-      stamp ? (is_whole ? "piecemark store" : "damaged piecemark store") : container.description;
+      stamp ? (is_damaged ? "damaged piecemark store" : "piecemark store") : container.description;
   if (as_json) {
     std::string line;
     {

@@ -1,4 +1,5 @@
 // Verbs that move text in and out: import, export, exec.
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -50,7 +51,9 @@ std::optional<text::ImportOptions::Source> source_of(const std::string& path,
 bool is_same_file(const std::string& a, const std::string& b) {
   engine::os::FileFacts facts_a;
   engine::os::FileFacts facts_b;
-  if (engine::os::facts_of(a, facts_a) || engine::os::facts_of(b, facts_b)) return a == b;
+  if (engine::os::facts_of(a, facts_a) || engine::os::facts_of(b, facts_b)) {
+    return std::filesystem::weakly_canonical(a) == std::filesystem::weakly_canonical(b);
+  }
   return facts_a.id == facts_b.id;
 }
 
@@ -131,6 +134,7 @@ class Output {
   explicit Output(std::string path) : path_(std::move(path)) {
     if (path_ == "-") return;
     path_ = engine::os::resolved(path_);  // A symbolic link stays one.
+    partial_.insert(0, path_);
     engine::os::FileFacts facts;
     is_direct_ = !engine::os::facts_of(path_, facts) && !facts.is_regular;  // A device or a pipe.
     file_.open(is_direct_ ? path_ : partial(), std::ios::binary | std::ios::trunc);
@@ -162,7 +166,7 @@ class Output {
   }
 
  private:
-  std::string partial() const { return path_ + ".part"; }
+  const std::string& partial() const { return partial_; }
   void check() const {
     if (file_) return;
     throw Error(ErrorCode::io_error, {"cannot write '" + path_ + "'",
@@ -173,6 +177,8 @@ class Output {
   }
 
   std::string path_;
+  std::string partial_ =
+      ".part-" + Uuid::generate().to_string();  // behind the path; nobody else has this name
   bool is_direct_ = false;
   std::ofstream file_;
 };
@@ -183,6 +189,9 @@ TextFormat output_format(const ExportArguments& arguments, const std::string& pa
 }
 
 void export_text(const ExportArguments& arguments) {
+  if (arguments.drawings == "-" && arguments.components == "-") {
+    throw CLI::ValidationError("--drawings", "standard output takes one table only");
+  }
   require_own_file("--drawings", arguments.drawings, arguments.file, {});
   require_own_file("--components", arguments.components, arguments.file, {arguments.drawings});
   const Store store = Store::open(arguments.file, {.read_only = true});

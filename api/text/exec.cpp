@@ -72,7 +72,7 @@ class ExecSession::Operation {
       for (const JsonMember& member : members_) {
         const bool is_known =
             std::find(entry.members.begin(), entry.members.end(), member.name) != entry.members.end();
-        if (member.name != "op" && !is_known) {
+        if (member.name != "op" && (!is_known || member.name.empty())) {
           refuse("the operation \"" + std::string(name) + "\" takes no \"" + std::string(member.name) + "\"");
         }
       }

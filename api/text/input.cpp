@@ -62,11 +62,11 @@ LineReader::Result LineReader::next(std::string_view& line) {
   for (;;) {
     const auto end = buffer_.find('\n', begin_ + searched);
     if (end != std::string::npos || (at_end_ && begin_ < buffer_.size()) || (at_end_ && is_too_long)) {
-      had_line_feed_ = end != std::string::npos;
-      const std::size_t size = (had_line_feed_ ? end : buffer_.size()) - begin_;
+      const bool has_line_feed = end != std::string::npos;
+      const std::size_t size = (has_line_feed ? end : buffer_.size()) - begin_;
       line = std::string_view(buffer_).substr(begin_, size);
-      begin_ += size + (had_line_feed_ ? 1 : 0);
-      bytes_read_ += size + (had_line_feed_ ? 1 : 0);
+      begin_ += size + (has_line_feed ? 1 : 0);
+      bytes_read_ += size + (has_line_feed ? 1 : 0);
       ++line_number_;
       return is_too_long || size > kLineBytesMax ? Result::too_long : Result::line;
     }

@@ -20,8 +20,6 @@ class LineReader {
   // The next line without its line feed. A line that is too long is skipped to its end. Valid until the next
   // call.
   Result next(std::string_view& line);
-  // Whether the last line ended with a line feed.
-  bool had_line_feed() const { return had_line_feed_; }
   // Whether next() can answer without waiting for more input.
   bool has_buffered_line() const;
 
@@ -38,7 +36,6 @@ class LineReader {
   std::string buffer_;
   std::size_t begin_ = 0;  // of what has not been returned yet
   bool at_end_ = false;
-  bool had_line_feed_ = false;
   std::uint64_t line_number_ = 0;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_total_ = 0;

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/support/process.h"
 #include "tests/support/temporary.h"
 
@@ -122,6 +124,15 @@ TEST_F(VerbsTest, FilesInUseAreNeverOverwritten) {
             2);
   EXPECT_EQ(piecemark({"import", file_, "--components", csv, "--skip-invalid", "--rejects", csv}).status, 2);
   EXPECT_EQ(testing::read_file(file_), before);
+}
+
+TEST_F(VerbsTest, ExportTouchesNoOtherFile) {
+  expect_done(import());
+  const std::string other = folder_.write("out.csv.part", "somebody's");
+  expect_done(piecemark({"export", file_, "--components", folder_.path("out.csv")}));
+  EXPECT_EQ(testing::read_file(other), "somebody's");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path("")), {}), 6)
+      << "nothing else is left behind";
 }
 
 // A descriptor that is closed when the program starts must not become that of the store.

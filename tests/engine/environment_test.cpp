@@ -65,11 +65,14 @@ TEST_F(EnvironmentTest, FailedCreationLeavesNothing) {
 }
 
 TEST_F(EnvironmentTest, CreationRemovesWhatAKilledOneHasLeft) {
-  folder_.write("other.new-0123", "half a file");
-  folder_.write("other.new-0123-lock", "");
+  const std::string left = "other.new-01a20283-6674-73a3-aa7f-f777f6b7bdea";
+  folder_.write(left, "half a file");
+  folder_.write(left + "-lock", "");
+  folder_.write("other.new-2026", "somebody's");
   Environment::create(folder_.path("other"), kTables, [](WriteTransaction&, std::span<const Table>) {});
-  EXPECT_FALSE(fs::exists(folder_.path("other.new-0123")));
-  EXPECT_FALSE(fs::exists(folder_.path("other.new-0123-lock")));
+  EXPECT_FALSE(fs::exists(folder_.path(left)));
+  EXPECT_FALSE(fs::exists(folder_.path(left + "-lock")));
+  EXPECT_TRUE(fs::exists(folder_.path("other.new-2026"))) << "a name of another kind is not ours to remove";
 }
 
 TEST_F(EnvironmentTest, OneFileHasOneEnvironmentInAProcess) {
@@ -83,6 +86,31 @@ TEST_F(EnvironmentTest, OpenForReadingKeepsOutOpenForWriting) {
   const auto environment = open({.read_only = true});
   EXPECT_EQ(error_of([&] { open(); }), ErrorCode::busy);
   EXPECT_EQ(error_of([&] { environment->begin_write(); }), ErrorCode::read_only);
+}
+
+// A process keeps the old file open, and with it the lock file, which then tells of commits that the new file has not.
+TEST_F(EnvironmentTest, FileThatReplacesOneInUseIsRefusedUntilThatIsClosed) {
+  std::array<int, 2> ready{};
+  ASSERT_EQ(::pipe(ready.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto old = open();
+    for (int i = 0; i < 5; ++i) put(*old, "key", std::to_string(i));
+    char byte = 'x';
+    if (::write(ready[1], &byte, 1) == 1) ::pause();
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  fs::remove(path_);
+  Environment::create(path_, kTables, [](WriteTransaction&, std::span<const Table>) {});
+  EXPECT_EQ(error_of([&] { open(); }), ErrorCode::unsafe_lock_file);
+  EXPECT_EQ(error_of([&] { open({.read_only = true}); }), ErrorCode::unsafe_lock_file);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  put(*open(), "key", "new");
 }
 
 TEST_F(EnvironmentTest, FilesThatCannotBeLockedSafelyAreRefused) {

@@ -128,7 +128,9 @@ class RoundTripTest : public ::testing::TestWithParam<std::tuple<unsigned, bool>
         row.instance_identifier = was->second.instance_identifier;
     }
     const ReadTxn snapshot = store_.read();
-    for (const auto& [id, row] : before) {
+    for (const auto& entry : before) {
+      const Uuid& id = entry.first;
+      const Component& row = entry.second;
       if (stayed.contains(id) || now.contains(id)) continue;
       if (row.drawing_id && !snapshot.drawing(*row.drawing_id)) continue;
       const bool taken = is_unique_key(row) && std::any_of(now.begin(), now.end(), [&](const auto& other) {

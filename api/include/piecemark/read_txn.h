@@ -23,6 +23,7 @@ struct ReadTxnState;
 //
 // Lifetime  Views point into the memory map and end with the transaction; copy with to_component() what must live
 //           longer. A snapshot that is a temporary gives no views: that does not compile. It keeps its store open.
+//           One that was moved from may only be destroyed or assigned to.
 // Threads   One thread at a time; it may move between threads. Any number of snapshots may be open.
 // Errors    Every call can report corrupt_record: stored bytes that fail their checksum.
 // Cost      About 100 ns to begin. Pins old pages: a forgotten ReadTxn makes the file grow.

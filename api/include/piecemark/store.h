@@ -18,6 +18,7 @@ namespace piecemark {
 
 class StoreCore;
 
+// A process opens a file once, whatever the number of stores: trusted and map_size_bytes count where it is opened first.
 struct OpenOptions {
   bool read_only = false;
   // Skips the walk over all pages that keeps a damaged or hostile file from being mapped. Only for files that
@@ -64,7 +65,8 @@ class PIECEMARK_API Store {
   // Opens an existing file. Never upgrades it: a file of an older format can be read as it is.
   // Errors  file_not_found, permission_denied, not_a_store, unsupported_container, format_too_new, corrupt_file,
   //         unsafe_lock_file, busy
-  // Cost    about 0.2 ms, and some 0.4 ms a MB for the walk over the pages, unless the file is trusted
+  // Cost    about 0.2 ms, and some 0.4 ms a MB for the walk over the pages, unless the file is trusted or another
+  //         process is writing it just then
   static Store open(const std::string& path, const OpenOptions& options = {});
 
   // Creates an empty file, durably, and opens it.

@@ -27,7 +27,7 @@ struct WriteTxnState;
 // Lifetime  Reads give copies, which stay valid whatever is written next. Destroyed without commit(), the
 //           transaction is rolled back.
 // Threads   Stays on the thread that began it. Others, also in other processes, wait for their turn.
-// Errors    disk_full and io_error end the transaction: nothing of it was stored.
+// Errors    disk_full ends the transaction: nothing of it was stored.
 class PIECEMARK_API WriteTxn {
  public:
   WriteTxn(WriteTxn&&) noexcept;
@@ -67,7 +67,8 @@ class PIECEMARK_API WriteTxn {
                                        std::string_view piece_mark) const;
 
   // Durable when it returns.
-  // Errors  disk_full, io_error: nothing was stored. reopen_needed: close the store and open it again.
+  // Errors  disk_full  nothing was stored
+  //         io_error   it is unknown what reached the disk: close the store, open it again, and look
   void commit();
   void rollback();
 

@@ -44,6 +44,7 @@ struct Violation {
   std::string column;            // empty where the rule spans several columns
   std::string message;           // one sentence
   std::optional<Uuid> existing;  // unique_violation: the row in the way
+  std::string next = "mend the value; nothing was stored";  // what to do
 };
 
 class PIECEMARK_API ConstraintViolation : public Error {
