@@ -48,6 +48,26 @@ bool is_name_in_creation(std::string_view name, const std::string& base) {
   return name.size() == kUuidSize && Uuid::parse(name).has_value();
 }
 
+// Removes what killed creations of this file have left: nobody holds the lock on it any more.
+void remove_abandoned_creations(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string folder = path.substr(0, path.size() - base.size());
+  for (const std::string& name : os::neighbours_of(path)) {
+    if (!is_name_in_creation(name, base)) continue;
+    os::FileFacts facts;
+    os::File abandoned;
+    if (name.ends_with(kLockSuffix)) {
+      const std::string data = folder + name.substr(0, name.size() - kLockSuffix.size());
+      if (os::facts_of(data, facts)) os::remove_quietly(folder + name);
+    } else if (!os::open_file(folder + name, os::Access::read_write, abandoned) &&
+               os::try_lock(abandoned, os::LockMode::exclusive)) {
+      os::remove_quietly(folder + name);
+      os::remove_quietly(folder + name + std::string(kLockSuffix));
+    }
+  }
+}
+
 }  // namespace
 
 // The environments of this process. An entry stays until its environment is closed, so that a file is never
@@ -300,33 +320,35 @@ void Environment::open_tables(std::span<const std::string_view> names) {
   leave();
 }
 
+// Writes the first content of a file that nobody else knows by name, which is why the registry need not know it.
+void Environment::write_new_file(const std::string& temporary, std::span<const std::string_view> tables,
+                                 const std::function<void(WriteTransaction&, std::span<const Table>)>& fill) {
+  const std::string attempted = "cannot create " + quoted(temporary);
+  std::shared_ptr<Environment> environment(new Environment(temporary, {.map_size_bytes = kCreationMapBytes}));
+  environment->open_map();
+  MDB_txn* handle = nullptr;
+  check(mdb_txn_begin(environment->handle_, nullptr, 0, &handle), attempted, temporary);
+  environment->enter();
+  WriteTransaction transaction(environment, handle, false);
+  std::vector<Table> opened;
+  for (const std::string_view name : tables) {
+    MDB_dbi table = 0;
+    check(mdb_dbi_open(handle, std::string(name).c_str(), MDB_CREATE, &table), attempted, temporary);
+    opened.push_back({table, name});
+  }
+  fill(transaction, opened);
+  transaction.commit();
+}
+
 void Environment::create(const std::string& path, std::span<const std::string_view> tables,
                          const std::function<void(WriteTransaction&, std::span<const Table>)>& fill) {
   const std::string attempted = "cannot create " + quoted(path);
+  const Error name_is_taken(
+      ErrorCode::file_exists,
+      {attempted, "a file of that name", {}, "choose another name, or remove the file"});
   os::FileFacts facts;
-  if (!os::facts_of_link(path, facts)) {
-    throw Error(ErrorCode::file_exists,
-                {attempted, "a file of that name", {}, "choose another name, or remove the file"});
-  }
-  const auto slash = path.rfind('/');
-  const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
-  const std::string folder = path.substr(0, path.size() - base.size());
-
-  // Removes what killed creations have left: nobody holds the lock on it any more.
-  for (const std::string& name : os::neighbours_of(path)) {
-    if (!is_name_in_creation(name, base)) continue;
-    os::File abandoned;
-    if (name.ends_with(kLockSuffix)) {
-      const std::string data = folder + name.substr(0, name.size() - kLockSuffix.size());
-      if (os::facts_of(data, facts)) os::remove_quietly(folder + name);
-      continue;
-    }
-    if (!os::open_file(folder + name, os::Access::read_write, abandoned) &&
-        os::try_lock(abandoned, os::LockMode::exclusive)) {
-      os::remove_quietly(folder + name);
-      os::remove_quietly(folder + name + std::string(kLockSuffix));
-    }
-  }
+  if (!os::facts_of_link(path, facts)) throw name_is_taken;
+  remove_abandoned_creations(path);
 
   const std::string temporary = path + std::string(kNewInfix) + Uuid::generate().to_string();
   const auto remove_temporary = [&] {
@@ -338,32 +360,12 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
-  os::try_lock(file, os::LockMode::exclusive);
+  os::try_lock(file, os::LockMode::exclusive);  // Tells others that the file is not abandoned.
   try {
-    {
-      std::shared_ptr<Environment> environment(
-          new Environment(temporary, {.map_size_bytes = kCreationMapBytes}));
-      environment->file_id_ = {};  // Nobody else knows the name; the registry need not know the file.
-      environment->open_map();
-      MDB_txn* handle = nullptr;
-      check(mdb_txn_begin(environment->handle_, nullptr, 0, &handle), attempted, path);
-      environment->open_transactions_.fetch_add(1);
-      WriteTransaction transaction(environment, handle, false);
-      std::vector<Table> opened;
-      for (const std::string_view name : tables) {
-        MDB_dbi table = 0;
-        check(mdb_dbi_open(handle, std::string(name).c_str(), MDB_CREATE, &table), attempted, path);
-        opened.push_back({table, name});
-      }
-      fill(transaction, opened);
-      transaction.commit();
-    }
+    write_new_file(temporary, tables, fill);
     if (auto error = os::sync_file(temporary)) throw_system_error(error, attempted, path);
     if (auto error = os::rename_without_replacing(temporary, path)) {
-      if (error == std::errc::file_exists) {
-        throw Error(ErrorCode::file_exists,
-                    {attempted, "a file of that name", {}, "choose another name, or remove the file"});
-      }
+      if (error == std::errc::file_exists) throw name_is_taken;
       throw_system_error(error, attempted, path);
     }
     remove_temporary();  // Its lock file.

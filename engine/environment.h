@@ -76,6 +76,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   Environment(std::string path, const EnvironmentOptions& options);
 
+  static void write_new_file(const std::string& temporary, std::span<const std::string_view> tables,
+                             const std::function<void(WriteTransaction&, std::span<const Table>)>& fill);
   void open_file();
   void open_checked(std::span<const std::string_view> tables);
   void check_pages();

@@ -123,6 +123,12 @@ TEST_F(VerbsTest, FilesInUseAreNeverOverwritten) {
   EXPECT_EQ(piecemark({"import", file_, "--components", csv, "--skip-invalid", "--rejects", file_}).status,
             2);
   EXPECT_EQ(piecemark({"import", file_, "--components", csv, "--skip-invalid", "--rejects", csv}).status, 2);
+  EXPECT_EQ(piecemark({"export", file_, "--components", "-", "--drawings", "-"}).status, 2);
+  const std::string fresh = folder_.path("fresh.pmk");  // The same file by another name, not there yet.
+  EXPECT_EQ(piecemark({"import", fresh, "--components", csv, "--skip-invalid", "--rejects",
+                       folder_.path("./fresh.pmk")})
+                .status,
+            2);
   EXPECT_EQ(testing::read_file(file_), before);
 }
 
