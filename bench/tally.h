@@ -10,9 +10,8 @@ namespace piecemark::bench {
 // How many rows were read, and a sum over every field of each. Two contenders that read the same rows, in
 // whatever order, have the same tally; a field that is lost, swapped or cut short changes it.
 //
-// Cost  about 20 ns a row: it is part of what the benchmarks measure, so it must stay small. `checksum` in
-// the
-//       list of benchmarks measures it alone.
+// Cost  about 20 ns a row: it is part of what the benchmarks measure, so it must stay small.
+//       `checksum` in the list of benchmarks measures it alone.
 struct Tally {
   std::uint64_t rows = 0;
   std::uint64_t checksum = 0;

@@ -162,7 +162,7 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
   try {
     if (is_alone && !options_.trusted) check_pages();
     open_map();
-    if (is_alone) require_own_lock_table(1);
+    if (is_alone && !reads_without_lock_file_) require_own_lock_table(noted_commit(), 1);
     open_tables(tables);
   } catch (...) {
     if (is_alone) os::unlock(file_);
@@ -178,16 +178,24 @@ void Environment::throw_writer_is_busy(const char* attempted) const {
                                 "try again later"});
 }
 
+std::uint64_t Environment::noted_commit() {
+  enter();
+  try {
+    MDB_txn* transaction = begin(MDB_RDONLY, "open");
+    const std::uint64_t noted = mdb_txn_id(transaction);
+    mdb_txn_abort(transaction);
+    leave();
+    return noted;
+  } catch (...) {
+    leave();
+    throw;
+  }
+}
+
 // LMDB keeps the number of the last commit in the lock file. If the data file was replaced while another process still
 // had the old one open, that number is of another file, and a writer that believed it would damage this one. A number
 // that is one behind may also be that of a writer who was killed before it could note its commit.
-void Environment::require_own_lock_table(std::uint64_t behind_max) const {
-  if (reads_without_lock_file_) return;
-  MDB_txn* transaction = nullptr;
-  if (mdb_txn_begin(handle_, nullptr, MDB_RDONLY, &transaction) != MDB_SUCCESS)
-    return;  // open_tables() says why.
-  const std::uint64_t noted = mdb_txn_id(transaction);
-  mdb_txn_abort(transaction);
+void Environment::require_own_lock_table(std::uint64_t noted, std::uint64_t behind_max) const {
   MDB_envinfo info{};
   mdb_env_info(handle_, &info);
   if (noted <= info.me_last_txnid && info.me_last_txnid - noted <= behind_max) return;
@@ -272,12 +280,8 @@ void Environment::settle_after_dead_processes() {
   check(mdb_reader_check(handle_, &dead), "cannot clear dead readers of " + quoted(path_), path_);
   if (options_.read_only) return;
   try {
-    { const WriteTransaction taken = begin_write(0); }
-    if (os::try_lock(file_, os::LockMode::shared)) {
-      const auto unlock = [this](const Environment*) { os::unlock(file_); };
-      const std::unique_ptr<const Environment, decltype(unlock)> locked(this, unlock);
-      require_own_lock_table(0);
-    }
+    const WriteTransaction taken = begin_write(0);  // Its id is one more than that of the last commit noted.
+    require_own_lock_table(taken.id() - 1, 0);
   } catch (const Error& error) {
     // Somebody is writing, and settles it with that, or is opening the file, and settles it next.
     if (error.code() != ErrorCode::busy) throw;

@@ -81,7 +81,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void open_file();
   void open_checked(std::span<const std::string_view> tables);
   void check_pages();
-  void require_own_lock_table(std::uint64_t behind_max) const;
+  std::uint64_t noted_commit();
+  void require_own_lock_table(std::uint64_t noted, std::uint64_t behind_max) const;
   void open_map();
   void open_tables(std::span<const std::string_view> names);
   void settle_after_dead_processes();

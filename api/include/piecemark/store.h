@@ -18,7 +18,8 @@ namespace piecemark {
 
 class StoreCore;
 
-// A process opens a file once, whatever the number of stores: trusted and map_size_bytes count where it is opened first.
+// A process opens a file once, whatever the number of stores: trusted and map_size_bytes count where it is opened
+// first.
 struct OpenOptions {
   bool read_only = false;
   // Skips the walk over all pages that keeps a damaged or hostile file from being mapped. Only for files that
