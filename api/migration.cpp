@@ -3,6 +3,8 @@
 #include "migration/chain.h"
 #include "migration/fingerprint.h"
 #include "migration/history.h"
+#include "migration/proven.h"
+#include "migration/route.h"
 #include "migration/runner.h"
 #include "migration/verify.h"
 #include "store_core.h"
@@ -21,6 +23,43 @@ std::optional<Receipt> migrate(Store& store, std::uint32_t format, const Migrati
   core.require_opened_for_writing();
   return migration::run(*core.environment(), format, options, migration::chain(),
                         core.options().busy_timeout_ms);
+}
+
+std::optional<Receipt> migrate_into(const std::string& new_file, const Store& store, std::uint32_t format,
+                                    const MigrationOptions& options) {
+  return migration::run_into(new_file, *core_of(store).environment(), format, options, migration::chain());
+}
+
+MigrationPlan plan_migration(const Store& store, std::uint32_t format, const MigrationOptions& options) {
+  return migration::plan(*core_of(store).environment(), format, options, migration::chain());
+}
+
+void for_each_stash_entry(const ReadTxn& snapshot, const std::function<void(const StashEntry&)>& visit) {
+  const engine::ReadTransaction& transaction = state_of(snapshot).transaction;
+  migration::stash_in(transaction)
+      .for_each(transaction, [&](migration::Stash::State state, const migration::StashRow& entry) {
+        visit({migration::to_set_aside(entry), state == migration::Stash::State::left_over});
+      });
+}
+
+DroppedStash drop_stash(Store& store, DropStash what) {
+  StoreCore& core = core_of(store);
+  core.require_opened_for_writing();
+  engine::WriteTransaction transaction = core.environment()->begin_write(core.options().busy_timeout_ms);
+  const engine::Stamp stamp = index::load_stamp(transaction);
+  index::require_readable(stamp, store.path());
+  index::require_writable(stamp, store.path());
+  const migration::Stash stash = migration::stash_in(transaction);
+  DroppedStash dropped;
+  stash.for_each(transaction, [&](migration::Stash::State state, const migration::StashRow& entry) {
+    if (what == DropStash::left_over && state != migration::Stash::State::left_over) return;
+    ++(entry.what == SetAside::What::row ? dropped.rows : dropped.identifiers);
+  });
+  if (dropped.rows + dropped.identifiers == 0) return dropped;
+  migration::forget_proven(transaction);
+  what == DropStash::everything ? stash.clear(transaction) : stash.clear_left_over(transaction);
+  transaction.commit();
+  return dropped;
 }
 
 std::vector<Receipt> history(const ReadTxn& snapshot) {

@@ -80,12 +80,9 @@ Store Store::create(const std::string& path, const CreateOptions& create, const 
                 {"cannot create '" + path + "'", "format " + std::to_string(create.format),
                  index::known_formats(), "run 'piecemark formats' to see them"});
   }
-  engine::Environment::create(
-      path, index::kTables,
-      [&](engine::WriteTransaction& transaction, std::span<const engine::Table> tables) {
-        transaction.put(tables[static_cast<std::size_t>(index::TableId::meta)], engine::kStampKey,
-                        engine::encode_stamp(index::new_stamp(*format, create.nulls_not_distinct)));
-      });
+  engine::Environment::create(path, index::kTables, [&](engine::WriteTransaction& transaction) {
+    index::save_stamp(transaction, index::new_stamp(*format, create.nulls_not_distinct));
+  });
   return Store::open(path, open);
 }
 

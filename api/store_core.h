@@ -55,6 +55,10 @@ struct WriteTxnState {
   engine::WriteTransaction transaction;
   const index::Components* components;
   Timestamp now;  // the now() of the DDL: the same for the whole transaction
+  bool has_changes = false;
+
+  // The transaction, for a call that may change content.
+  engine::WriteTransaction& changing();
 };
 
 // What the other parts of the library may reach behind the public classes.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "migration/proven.h"
 #include "store_core.h"
 
 namespace piecemark {
@@ -22,6 +23,11 @@ std::string inserting(std::string_view piece_mark) {
 }
 
 }  // namespace
+
+engine::WriteTransaction& WriteTxnState::changing() {
+  if (!std::exchange(has_changes, true)) migration::forget_proven(transaction);
+  return transaction;
+}
 
 WriteTxn::WriteTxn(std::unique_ptr<WriteTxnState> state) : state_(std::move(state)) {}
 WriteTxn::WriteTxn(WriteTxn&&) noexcept = default;
@@ -51,7 +57,7 @@ Uuid WriteTxn::insert(const Component& component) {
 
 std::variant<Uuid, Violation> WriteTxn::try_insert(const Component& component) {
   WriteTxnState& in = state();
-  auto violation = in.components->insert(in.transaction, {row_of(component)});
+  auto violation = in.components->insert(in.changing(), {row_of(component)});
   if (!violation) return component.id;
   if (violation->code == ErrorCode::unique_violation) return std::move(*violation);
   throw ConstraintViolation(inserting(component.piece_mark), std::move(*violation));
@@ -63,7 +69,7 @@ Uuid WriteTxn::insert_columns(const ComponentColumns& columns) {
 
 Upserted WriteTxn::upsert(const ComponentColumns& columns, OnConflict on_conflict) {
   WriteTxnState& in = state();
-  auto result = in.components->upsert(in.transaction, columns, on_conflict, in.now);
+  auto result = in.components->upsert(in.changing(), columns, on_conflict, in.now);
   if (auto* violation = std::get_if<Violation>(&result)) {
     throw ConstraintViolation(inserting(columns.piece_mark.value().value_or("")), std::move(*violation));
   }
@@ -72,7 +78,7 @@ Upserted WriteTxn::upsert(const ComponentColumns& columns, OnConflict on_conflic
 
 bool WriteTxn::update(const Uuid& id, const ComponentColumns& changes) {
   WriteTxnState& in = state();
-  auto result = in.components->update(in.transaction, id, changes, in.now);
+  auto result = in.components->update(in.changing(), id, changes, in.now);
   if (auto* violation = std::get_if<Violation>(&result)) {
     throw ConstraintViolation("cannot update component " + id.to_string(), std::move(*violation));
   }
@@ -80,18 +86,18 @@ bool WriteTxn::update(const Uuid& id, const ComponentColumns& changes) {
 }
 
 bool WriteTxn::erase(const Uuid& id) {
-  return state().components->erase(state().transaction, id);
+  return state().components->erase(state().changing(), id);
 }
 
 Uuid WriteTxn::insert_drawing(const Drawing& drawing) {
-  if (auto violation = state().components->insert_drawing(state().transaction, drawing)) {
+  if (auto violation = state().components->insert_drawing(state().changing(), drawing)) {
     throw ConstraintViolation("cannot insert drawing " + drawing.id.to_string(), std::move(*violation));
   }
   return drawing.id;
 }
 
 bool WriteTxn::erase_drawing(const Uuid& id) {
-  return state().components->erase_drawing(state().transaction, id);
+  return state().components->erase_drawing(state().changing(), id);
 }
 
 std::optional<Component> WriteTxn::get(const Uuid& id) const {

@@ -38,7 +38,7 @@ class FlatWriter {
   using is_saving = boost::mpl::true_;
   using is_loading = boost::mpl::false_;
 
-  // Appends to the buffer. Classes are written as of this version.
+  // Appends to the buffer, which is whole when the writer ends. Classes are written as of this version.
   FlatWriter(std::string& buffer, unsigned version) : buffer_(buffer), version_(version) {}
 
   template <class T>
@@ -54,16 +54,16 @@ class FlatWriter {
  private:
   template <std::integral T>
   void save(T value) {
-    append(buffer_, value);
+    buffer_.integer(value);
   }
-  void save(double value) { append(buffer_, std::bit_cast<std::uint64_t>(value)); }
+  void save(double value) { buffer_.integer(std::bit_cast<std::uint64_t>(value)); }
   void save(const Uuid& value) {
-    buffer_.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+    buffer_.bytes({reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()});
   }
   void save(const Timestamp& value) { save(value.microseconds); }
   void save(std::string_view text) {
     save(static_cast<std::uint32_t>(text.size()));
-    buffer_.append(text);
+    buffer_.bytes(text);
   }
   void save(const std::string& text) { save(std::string_view(text)); }
   template <class T>
@@ -83,7 +83,7 @@ class FlatWriter {
     boost::serialization::serialize_adl(*this, const_cast<T&>(object), version_);
   }
 
-  std::string& buffer_;
+  Appender buffer_;
   unsigned version_;
 };
 

@@ -1,6 +1,7 @@
 // Borrowed bytes, and little-endian integers in them.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstdint>
@@ -33,6 +34,38 @@ template <std::integral T>
 void append(std::string& to, T value) {
   to.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
+
+// Appends to a string without asking for room at every value: it asks for some ahead, and gives back at its end what
+// it did not use.
+class Appender {
+ public:
+  explicit Appender(std::string& to) : to_(to), size_(to.size()) {
+    to_.resize(std::max(to_.capacity(), kAhead));
+  }
+  Appender(const Appender&) = delete;
+  Appender& operator=(const Appender&) = delete;
+  ~Appender() { to_.resize(size_); }
+
+  template <std::integral T>
+  void integer(T value) {
+    store(room_for(sizeof value), value);
+  }
+  void bytes(Bytes bytes) { std::memcpy(room_for(bytes.size()), bytes.data(), bytes.size()); }
+  Bytes written() const { return Bytes(to_).substr(0, size_); }
+
+ private:
+  static constexpr std::size_t kAhead = 256;
+
+  char* room_for(std::size_t bytes) {
+    if (to_.size() - size_ < bytes) to_.resize((size_ + bytes) * 2);
+    char* at = to_.data() + size_;
+    size_ += bytes;
+    return at;
+  }
+
+  std::string& to_;
+  std::size_t size_;
+};
 
 // Numbers in keys, where byte order must be their order.
 inline void append_big_endian(std::string& to, std::uint32_t number) {

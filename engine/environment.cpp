@@ -21,7 +21,6 @@ constexpr unsigned kReadersMax = 1022;
 constexpr unsigned kTablesMax = 32;
 constexpr unsigned kBaseFlags = MDB_NOSUBDIR | MDB_NOTLS;
 constexpr mdb_mode_t kFileMode = 0664;
-constexpr std::uint64_t kCreationMapBytes = 1 << 20;  // For the stamp and empty tables.
 constexpr std::string_view kLockSuffix = "-lock";
 constexpr std::string_view kNewInfix = ".new-";
 
@@ -326,26 +325,25 @@ void Environment::open_tables(std::span<const std::string_view> names) {
 
 // Writes the first content of a file that nobody else knows by name, which is why the registry need not know it.
 void Environment::write_new_file(const std::string& temporary, std::span<const std::string_view> tables,
-                                 const std::function<void(WriteTransaction&, std::span<const Table>)>& fill) {
+                                 const Fill& fill) {
   const std::string attempted = "cannot create " + quoted(temporary);
-  std::shared_ptr<Environment> environment(new Environment(temporary, {.map_size_bytes = kCreationMapBytes}));
+  std::shared_ptr<Environment> environment(new Environment(temporary, {}));
   environment->open_map();
   MDB_txn* handle = nullptr;
   check(mdb_txn_begin(environment->handle_, nullptr, 0, &handle), attempted, temporary);
   environment->enter();
   WriteTransaction transaction(environment, handle, false);
-  std::vector<Table> opened;
   for (const std::string_view name : tables) {
     MDB_dbi table = 0;
     check(mdb_dbi_open(handle, std::string(name).c_str(), MDB_CREATE, &table), attempted, temporary);
-    opened.push_back({table, name});
+    environment->tables_.push_back({table, name});
   }
-  fill(transaction, opened);
+  fill(transaction);
   transaction.commit();
 }
 
 void Environment::create(const std::string& path, std::span<const std::string_view> tables,
-                         const std::function<void(WriteTransaction&, std::span<const Table>)>& fill) {
+                         const Fill& fill) {
   const std::string attempted = "cannot create " + quoted(path);
   const Error name_is_taken(
       ErrorCode::file_exists,
@@ -529,14 +527,14 @@ void Environment::grow_map_if_needed() {
   }
 }
 
-WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms) {
+WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms, const OnWait& on_wait) {
   check_usable("write to");
   if (options_.read_only) {
     throw Error(
         ErrorCode::read_only,
         {"cannot write to " + quoted(path_), "a store opened for reading", {}, "open it for writing"});
   }
-  turn_.take(file_, file_id_, path_, busy_timeout_ms);
+  turn_.take(file_, file_id_, path_, busy_timeout_ms, on_wait);
   bool entered = false;
   try {
     grow_map_if_needed();

@@ -44,8 +44,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // Creates a file under a temporary name, lets `fill` write its first content, and gives it its name once it
   // is durable: a crash leaves either no file or a complete one.
   // Errors  file_exists, and those of open
-  static void create(const std::string& path, std::span<const std::string_view> tables,
-                     const std::function<void(WriteTransaction&, std::span<const Table>)>& fill);
+  using Fill = std::function<void(WriteTransaction&)>;
+  static void create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill);
 
   Environment(const Environment&) = delete;
   ~Environment();
@@ -54,7 +54,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   ReadTransaction begin_read();
   // Errors  read_only, busy (names the holder), forked, reopen_needed
   WriteTransaction begin_write() { return begin_write(options_.busy_timeout_ms); }
-  WriteTransaction begin_write(std::uint32_t busy_timeout_ms);
+  WriteTransaction begin_write(std::uint32_t busy_timeout_ms, const OnWait& on_wait = {});
 
   const Table& table(std::size_t index) const { return tables_[index]; }
   const std::string& path() const { return path_; }
@@ -77,7 +77,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Environment(std::string path, const EnvironmentOptions& options);
 
   static void write_new_file(const std::string& temporary, std::span<const std::string_view> tables,
-                             const std::function<void(WriteTransaction&, std::span<const Table>)>& fill);
+                             const Fill& fill);
   void open_file();
   void open_checked(std::span<const std::string_view> tables);
   void check_pages();

@@ -78,6 +78,12 @@ std::error_code rename_without_replacing(const std::string& from, const std::str
 std::error_code rename_replacing(const std::string& from, const std::string& to);
 // Creates a file that nobody else has; fails with std::errc::file_exists where the name is taken.
 std::error_code create_exclusively(const std::string& path, File& file);
+// Creates a file without a name, which is gone when it is closed.
+std::error_code create_unnamed(const std::string& folder, File& file);
+std::error_code write_at(const File& file, std::uint64_t offset, std::string_view bytes);
+std::string folder_of(const std::string& path);
+// Where TMPDIR says, else /tmp.
+std::string temporary_folder();
 void remove_quietly(const std::string& path);
 // The names in the folder of path, without their folder.
 std::vector<std::string> neighbours_of(const std::string& path);

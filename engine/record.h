@@ -26,6 +26,9 @@ struct RecordPlace {
   Bytes key;
 };
 
+// A hash of two byte strings; not kept in files.
+std::uint64_t hash_of(Bytes first, Bytes second);
+
 // Writes the checksum over the first bytes of a record whose payload, class version included, is in place.
 void seal(const RecordPlace& place, std::string& record);
 // The class version and payload of a record.
@@ -40,8 +43,7 @@ std::optional<Bytes> try_unseal(const RecordPlace& place, Bytes record);
 template <class T>
 void encode_record(const RecordPlace& place, const T& object, unsigned class_version, std::string& record) {
   record.assign(kChecksumSize, '\0');
-  FlatWriter writer(record, class_version);
-  writer& static_cast<std::uint8_t>(class_version) & object;
+  FlatWriter(record, class_version) & static_cast<std::uint8_t>(class_version) & object;
   seal(place, record);
 }
 

@@ -67,6 +67,28 @@ std::uint64_t ReadTransaction::entries(const Table& table) const {
   return statistics.ms_entries;
 }
 
+std::uint64_t ReadTransaction::bytes_of(const Table& table) const {
+  MDB_stat statistics{};
+  const int code = mdb_stat(handle_, table.handle, &statistics);
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
+  return (statistics.ms_branch_pages + statistics.ms_leaf_pages + statistics.ms_overflow_pages) *
+         statistics.ms_psize;
+}
+
+std::uint64_t ReadTransaction::free_bytes() const {
+  constexpr MDB_dbi kFreeList = 0;
+  MDB_stat statistics{};
+  const int code = mdb_stat(handle_, kFreeList, &statistics);
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
+  std::uint64_t pages = 0;
+  Cursor cursor(*this, {kFreeList, "free list"});
+  for (bool found = cursor.first(); found; found = cursor.next()) {
+    // A list of page numbers begins with their count.
+    if (cursor.value().size() >= sizeof pages) pages += load<std::uint64_t>(cursor.value().data());
+  }
+  return pages * statistics.ms_psize;
+}
+
 std::uint64_t ReadTransaction::id() const {
   return mdb_txn_id(handle_);
 }
@@ -95,13 +117,16 @@ void WriteTransaction::check(int code, const char* attempted) {
   throw lmdb_error(code, attempt(attempted, *environment_), environment_->path());
 }
 
+void WriteTransaction::require_open() const {
+  if (handle_ != nullptr && !is_broken_) return;
+  throw Error(ErrorCode::invalid_use, {attempt("write to", *environment_),
+                                       "a write transaction that has ended or failed",
+                                       {},
+                                       "begin a new write transaction"});
+}
+
 int WriteTransaction::store(const Table& table, Bytes key, Bytes value, unsigned flags) {
-  if (handle_ == nullptr || is_broken_) {
-    throw Error(ErrorCode::invalid_use, {attempt("write to", *environment_),
-                                         "a write transaction that has ended or failed",
-                                         {},
-                                         "begin a new write transaction"});
-  }
+  require_open();
   MDB_val wanted = to_value(key);
   MDB_val stored = to_value(value);
   return mdb_put(handle_, table.handle, &wanted, &stored, flags);
@@ -118,18 +143,21 @@ bool WriteTransaction::insert(const Table& table, Bytes key, Bytes value) {
   return true;
 }
 
-void WriteTransaction::append(const Table& table, Bytes key, Bytes value) {
-  const int code = store(table, key, value, MDB_APPEND);
-  // Keys come sorted from a table whose order a damaged file may have broken.
-  check(code == MDB_KEYEXIST ? MDB_CORRUPTED : code, "write to");
-}
-
 bool WriteTransaction::erase(const Table& table, Bytes key) {
   MDB_val wanted = to_value(key);
   const int code = is_broken_ ? MDB_BAD_TXN : mdb_del(handle_, table.handle, &wanted, nullptr);
   if (code == MDB_NOTFOUND) return false;
   check(code, "delete from");
   return true;
+}
+
+void WriteTransaction::erase_prefix(const Table& table, Bytes prefix) {
+  require_open();
+  Cursor cursor(*this, table);
+  for (bool found = cursor.seek(prefix); found && cursor.key().starts_with(prefix);
+       found = cursor.seek(prefix)) {
+    check(mdb_cursor_del(cursor.handle_, 0), "delete from");
+  }
 }
 
 void WriteTransaction::clear(const Table& table) {
@@ -144,6 +172,34 @@ void WriteTransaction::commit() {
                                          "begin a new write transaction and repeat the changes"});
   }
   environment_->commit(std::exchange(handle_, nullptr));
+}
+
+TableWriter::TableWriter(WriteTransaction& transaction, const Table& table) : transaction_(transaction) {
+  transaction.require_open();
+  transaction.check(mdb_cursor_open(transaction.handle_, table.handle, &handle_), "write to");
+}
+
+TableWriter::~TableWriter() {
+  // A transaction that is over has closed its cursors.
+  if (transaction_.handle_ != nullptr) mdb_cursor_close(handle_);
+}
+
+int TableWriter::store(Bytes key, Bytes value, unsigned flags) {
+  transaction_.require_open();
+  MDB_val wanted = to_value(key);
+  MDB_val stored = to_value(value);
+  return mdb_cursor_put(handle_, &wanted, &stored, flags);
+}
+
+void TableWriter::put(Bytes key, Bytes value) {
+  transaction_.check(store(key, value, 0), "write to");
+}
+
+bool TableWriter::append(Bytes key, Bytes value) {
+  const int code = store(key, value, MDB_APPEND);
+  if (code == MDB_KEYEXIST) return false;
+  transaction_.check(code, "write to");
+  return true;
 }
 
 Cursor::Cursor(const ReadTransaction& transaction, const Table& table) : transaction_(&transaction) {
@@ -168,9 +224,17 @@ bool Cursor::first() {
   return move(MDB_FIRST);
 }
 
+bool Cursor::last() {
+  return move(MDB_LAST);
+}
+
 bool Cursor::seek(Bytes key) {
   key_ = key;
   return move(MDB_SET_RANGE);
+}
+
+void Cursor::reread() {
+  move(MDB_GET_CURRENT);
 }
 
 bool Cursor::next() {

@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <thread>
 
 namespace piecemark::engine {
+
+// Called while something is waited for; may throw to give up.
+using OnWait = std::function<void()>;
 
 using Deadline = std::chrono::steady_clock::time_point;
 

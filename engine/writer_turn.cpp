@@ -12,11 +12,16 @@ Error busy(const std::string& path, std::string found, std::string next) {
 }  // namespace
 
 void WriterTurn::take(const os::File& file, const os::FileId& id, const std::string& path,
-                      std::uint32_t timeout_ms) {
+                      std::uint32_t timeout_ms, const OnWait& on_wait) {
   const Deadline deadline = deadline_in(timeout_ms);
-  take_within_process(path, deadline, timeout_ms);
+  take_within_process(path, deadline, timeout_ms, on_wait);
   try {
-    if (!poll_until(deadline, [&] { return os::try_lock(file, os::LockMode::exclusive); })) {
+    const auto try_lock = [&] {
+      const bool is_locked = os::try_lock(file, os::LockMode::exclusive);
+      if (!is_locked && on_wait) on_wait();
+      return is_locked;
+    };
+    if (!poll_until(deadline, try_lock)) {
       throw busy(path, os::lock_holder(id) + " has held the write lock for " + in_seconds(timeout_ms),
                  "wait for it to end, or end it");
     }
@@ -39,12 +44,18 @@ void WriterTurn::release(const os::File& file) noexcept {
   release_within_process();
 }
 
-void WriterTurn::take_within_process(const std::string& path, Deadline deadline, std::uint32_t timeout_ms) {
+void WriterTurn::take_within_process(const std::string& path, Deadline deadline, std::uint32_t timeout_ms,
+                                     const OnWait& on_wait) {
+  constexpr auto kTellEvery = std::chrono::milliseconds(50);
   std::unique_lock lock(mutex_);
   if (is_taken_ && holder_ == std::this_thread::get_id()) {
     throw busy(path, "an open write transaction of this thread", "commit it or let go of it first");
   }
-  if (!changed_.wait_until(lock, deadline, [&] { return !is_taken_; })) {
+  const auto is_free = [&] { return !is_taken_; };
+  const auto pause_ends = [&] { return std::min(deadline, std::chrono::steady_clock::now() + kTellEvery); };
+  while (!changed_.wait_until(lock, pause_ends(), is_free)) {
+    if (on_wait) on_wait();
+    if (std::chrono::steady_clock::now() < deadline) continue;
     throw busy(path,
                "another thread of this process kept its write transaction for " + in_seconds(timeout_ms),
                "wait for it to end, or raise busy_timeout_ms");

@@ -17,14 +17,16 @@ namespace piecemark::engine {
 
 class WriterTurn {
  public:
-  // Waits for the turn.
+  // Waits for the turn. While it does, it calls `on_wait` now and then, which may throw to give up.
   // Errors  busy           someone else kept it for longer than the time-out, or this thread has it already
   //         reopen_needed  the path leads to another file by now
-  void take(const os::File& file, const os::FileId& id, const std::string& path, std::uint32_t timeout_ms);
+  void take(const os::File& file, const os::FileId& id, const std::string& path, std::uint32_t timeout_ms,
+            const OnWait& on_wait = {});
   void release(const os::File& file) noexcept;
 
  private:
-  void take_within_process(const std::string& path, Deadline deadline, std::uint32_t timeout_ms);
+  void take_within_process(const std::string& path, Deadline deadline, std::uint32_t timeout_ms,
+                           const OnWait& on_wait);
   void release_within_process() noexcept;
 
   std::mutex mutex_;

@@ -51,6 +51,16 @@ bool Drawings::erase(engine::WriteTransaction& transaction, const Uuid& id) cons
   return transaction.erase(table_, bytes_of(id));
 }
 
+void Drawings::copy_to(const Drawings& other, const engine::ReadTransaction& from,
+                       engine::WriteTransaction& to) const {
+  engine::TableWriter writer(to, other.table_);
+  std::string record;
+  for_each(from, [&](const Drawing& drawing) {
+    engine::encode_record({other.table_.name, bytes_of(drawing.id)}, drawing, kClassVersion, record);
+    writer.append(bytes_of(drawing.id), record);
+  });
+}
+
 void Drawings::verify(const engine::ReadTransaction& transaction,
                       const std::function<void(const Drawing&)>& visit,
                       const std::function<void(std::string)>& report) const {

@@ -27,6 +27,10 @@ class Drawings {
   // Leaves the components of the drawing to the caller.
   bool erase(engine::WriteTransaction& transaction, const Uuid& id) const;
 
+  // Everything into the empty table of another file.
+  void copy_to(const Drawings& other, const engine::ReadTransaction& from,
+               engine::WriteTransaction& to) const;
+
   // Reports every record that is damaged, and gives the sound ones to `visit`.
   void verify(const engine::ReadTransaction& transaction, const std::function<void(const Drawing&)>& visit,
               const std::function<void(std::string)>& report) const;

@@ -30,27 +30,47 @@ class RowCursor {
   virtual bool next(ComponentRow& row) = 0;
 };
 
+// A drawing, or none: rows without a drawing are looked up like those of one.
+using DrawingKey = std::optional<Uuid>;
+using InstanceKey = std::optional<std::string_view>;
+
+// The key of a row, and whose it is.
+struct RowKey {
+  DrawingKey drawing;
+  std::string_view piece_mark;
+  InstanceKey instance;  // NULL in a format without it
+  Uuid id;
+};
+
+// Keys one after the other. A key borrows from the cursor, until the next call.
+class KeyCursor {
+ public:
+  virtual ~KeyCursor() = default;
+  virtual bool next(RowKey& key) = 0;
+};
+
+// Fills an empty layout with rows and keys that come sorted, in one pass of each. The two passes may come in any
+// order, or in turns.
+// Lifetime  ends before its transaction.
+// Errors    corrupt_file  what comes is not sorted, or a key that must be unique comes twice; the caller gives up the
+//                         transaction
+class BulkWriter {
+ public:
+  virtual ~BulkWriter() = default;
+  // In the order of the ids. The row may borrow from the transaction.
+  virtual void add(const ComponentRow& row) = 0;
+  // In the order of cursors by key: drawing, mark, instance; then by id, where the key does not have to be unique.
+  virtual void add_key(const RowKey& key) = 0;
+  // Makes sure that the keys are those of the rows: each row has one, which leads to it, and no key is left over.
+  virtual void finish() = 0;
+};
+
 // The row that keeps another one out.
 struct Conflict {
   enum class On : std::uint8_t { id, key };
   On on = On::id;
   Uuid existing;
 };
-
-// Fills an empty layout faster than single inserts.
-class BulkWriter {
- public:
-  virtual ~BulkWriter() = default;
-  // Rows come in ascending order of their ids, and may borrow from the transaction.
-  virtual void add(const ComponentRow& row) = 0;
-  // Completes the indexes. A conflict if two rows have the same key; the caller then gives up the
-  // transaction.
-  virtual std::optional<Conflict> finish() = 0;
-};
-
-// A drawing, or none: rows without a drawing are looked up like those of one.
-using DrawingKey = std::optional<Uuid>;
-using InstanceKey = std::optional<std::string_view>;
 
 class Layout {
  public:
@@ -67,6 +87,8 @@ class Layout {
 
   virtual std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const = 0;
   virtual std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const = 0;
+  // As all_by_key, without visiting the rows.
+  virtual std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const = 0;
   virtual std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction,
                                                 const DrawingKey& drawing) const = 0;
   virtual std::unique_ptr<RowCursor> instances(const engine::ReadTransaction& transaction,

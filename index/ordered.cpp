@@ -1,10 +1,8 @@
 #include "ordered.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "engine/key.h"
 #include "engine/record.h"
 
 namespace piecemark::index {
@@ -61,10 +59,17 @@ std::string OrderedLayout::key_columns(const DrawingKey& drawing, std::string_vi
   return key.take();
 }
 
+void OrderedLayout::write_key(const RowKey& key, KeyWriter& to) const {
+  to.clear();
+  to.nullable_uuid(key.drawing).text(key.piece_mark);
+  if (format_.has(Column::instance_identifier)) to.nullable_text(key.instance);
+  if (!is_constrained(key.drawing, key.instance)) to.uuid(key.id);
+}
+
 std::string OrderedLayout::key_of(const ComponentRow& row) const {
-  std::string key = key_columns(row.drawing_id, row.piece_mark, row.instance_identifier);
-  if (!is_constrained(row.drawing_id, row.instance_identifier)) key.append(bytes_of(row.id));
-  return key;
+  KeyWriter key;
+  write_key({row.drawing_id, row.piece_mark, row.instance_identifier, row.id}, key);
+  return key.take();
 }
 
 ComponentRow OrderedLayout::decode(const Uuid& id, Bytes record) const {
@@ -160,6 +165,38 @@ class OrderedLayout::ByKey final : public RowCursor {
   bool is_started_ = false;
 };
 
+// The whole index, without the rows.
+class OrderedLayout::Keys final : public KeyCursor {
+ public:
+  Keys(const OrderedLayout& layout, const ReadTransaction& transaction)
+      : layout_(layout), cursor_(transaction, layout.unique_) {}
+
+  bool next(RowKey& key) override {
+    if (!(std::exchange(is_started_, true) ? cursor_.next() : cursor_.first())) return false;
+    key.id = layout_.decode_entry(cursor_.key(), cursor_.value());
+    if (!read(cursor_.key(), key)) {
+      engine::throw_corrupt_record({layout_.unique_.name, cursor_.key()}, "a key that is none of this index");
+    }
+    return true;
+  }
+
+ private:
+  bool read(Bytes bytes, RowKey& key) const {
+    engine::KeyReader reader(bytes);
+    key.instance.reset();
+    if (!reader.nullable_uuid(key.drawing) || !reader.text(key.piece_mark)) return false;
+    if (layout_.format_.has(Column::instance_identifier) && !reader.nullable_text(key.instance)) return false;
+    Uuid id;
+    if (!layout_.is_constrained(key.drawing, key.instance) && (!reader.uuid(id) || id != key.id))
+      return false;
+    return reader.at_end();
+  }
+
+  const OrderedLayout& layout_;
+  Cursor cursor_;
+  bool is_started_ = false;
+};
+
 // No rows.
 class OrderedLayout::None final : public RowCursor {
  public:
@@ -172,6 +209,10 @@ std::unique_ptr<RowCursor> OrderedLayout::all_by_id(const ReadTransaction& trans
 
 std::unique_ptr<RowCursor> OrderedLayout::all_by_key(const ReadTransaction& transaction) const {
   return std::make_unique<ByKey>(*this, transaction, std::string());
+}
+
+std::unique_ptr<KeyCursor> OrderedLayout::all_keys(const ReadTransaction& transaction) const {
+  return std::make_unique<Keys>(*this, transaction);
 }
 
 std::unique_ptr<RowCursor> OrderedLayout::in_drawing(const ReadTransaction& transaction,
@@ -248,51 +289,73 @@ std::uint64_t OrderedLayout::erase_drawing(WriteTransaction& transaction, const 
   return entries.size();
 }
 
-// Appends the records as they come, and the index sorted at the end.
-//
-// Memory  about the size of all keys: some 70 bytes a row.
+// Appends records and index entries as they come. That they belong together shows in the sums of their hashes.
 class OrderedLayout::Bulk final : public BulkWriter {
  public:
   Bulk(const OrderedLayout& layout, WriteTransaction& transaction)
-      : layout_(layout), transaction_(transaction) {}
+      : layout_(layout), records_(transaction, layout.rows_), entries_(transaction, layout.unique_) {}
 
   void add(const ComponentRow& row) override {
-    const engine::Table& rows = layout_.rows_;
-    const std::string key = layout_.key_of(row);
-    entries_.push_back({keys_.size(), static_cast<std::uint32_t>(key.size())});
-    keys_.append(key).append(bytes_of(row.id));
-    engine::encode_record({rows.name, bytes_of(row.id)}, row, layout_.format_.class_version, record_);
-    transaction_.append(rows, bytes_of(row.id), record_);  // Last: the row may borrow from the transaction.
+    const Uuid id = row.id;
+    layout_.write_key({row.drawing_id, row.piece_mark, row.instance_identifier, id}, key_);
+    rows_seen_.add(key_.bytes(), id);
+    const RecordPlace place{layout_.rows_.name, bytes_of(id)};
+    engine::encode_record(place, row, layout_.format_.class_version, value_);
+    // Last: the row may borrow from the transaction.
+    if (!records_.append(place.key, value_)) throw_not_ascending("rows", id);
   }
 
-  std::optional<Conflict> finish() override {
-    std::sort(entries_.begin(), entries_.end(),
-              [this](const Entry& a, const Entry& b) { return key(a) < key(b); });
-    const engine::Table& unique = layout_.unique_;
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      if (i > 0 && key(entries_[i]) == key(entries_[i - 1]))
-        return Conflict{Conflict::On::key, id(entries_[i - 1])};
-      transaction_.append(unique, key(entries_[i]), encode_entry(unique, key(entries_[i]), id(entries_[i])));
-    }
-    return std::nullopt;
+  void add_key(const RowKey& key) override {
+    layout_.write_key(key, key_);
+    keys_seen_.add(key_.bytes(), key.id);
+    value_.assign(engine::kChecksumSize, '\0');
+    value_.append(bytes_of(key.id));
+    engine::seal({layout_.unique_.name, key_.bytes()}, value_);
+    if (!entries_.append(key_.bytes(), value_)) throw_not_ascending("keys", key.id);
+  }
+
+  void finish() override {
+    if (rows_seen_ == keys_seen_) return;
+    throw Error(ErrorCode::corrupt_file,
+                {writing(),
+                 std::to_string(rows_seen_.count) + " rows and " + std::to_string(keys_seen_.count) +
+                     " keys that do not belong together",
+                 {},
+                 "run 'piecemark verify' on the file and go back to a backup"});
   }
 
  private:
-  struct Entry {
-    std::size_t offset;  // into keys_: the key, then the id
-    std::uint32_t key_size;
+  using RecordPlace = engine::RecordPlace;
+
+  // Of all pairs of a key and an id, in any order.
+  struct Seen {
+    std::uint64_t count = 0;
+    std::uint64_t hash = 0;
+
+    void add(Bytes key, const Uuid& id) {
+      ++count;
+      hash += engine::hash_of(key, bytes_of(id));
+    }
+    friend bool operator==(const Seen&, const Seen&) = default;
   };
 
-  Bytes key(const Entry& entry) const { return Bytes(keys_).substr(entry.offset, entry.key_size); }
-  Uuid id(const Entry& entry) const {
-    return uuid_from(Bytes(keys_).substr(entry.offset + entry.key_size, sizeof(Uuid)));
+  std::string writing() const { return "cannot write table '" + std::string(layout_.unique_.name) + "'"; }
+
+  [[noreturn]] void throw_not_ascending(const char* what, const Uuid& id) const {
+    throw Error(ErrorCode::corrupt_file,
+                {writing(),
+                 std::string(what) + " that are not in ascending order, at component " + id.to_string(),
+                 {},
+                 "run 'piecemark verify' on the file and go back to a backup"});
   }
 
   const OrderedLayout& layout_;
-  WriteTransaction& transaction_;
-  std::string record_;
-  std::string keys_;
-  std::vector<Entry> entries_;
+  engine::TableWriter records_;
+  engine::TableWriter entries_;
+  Seen rows_seen_;
+  Seen keys_seen_;
+  KeyWriter key_;
+  std::string value_;
 };
 
 std::unique_ptr<BulkWriter> OrderedLayout::bulk_writer(WriteTransaction& transaction) const {

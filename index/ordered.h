@@ -7,6 +7,7 @@
 //   - Every row has exactly one entry in `unique`, and every entry a row.
 #pragma once
 
+#include "engine/key.h"
 #include "format.h"
 #include "layout.h"
 
@@ -24,6 +25,7 @@ class OrderedLayout final : public Layout {
   std::uint64_t count(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction,
                                         const DrawingKey& drawing) const override;
   std::unique_ptr<RowCursor> instances(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
@@ -45,6 +47,7 @@ class OrderedLayout final : public Layout {
  private:
   class ById;
   class ByKey;
+  class Keys;
   class Bulk;
   class None;
 
@@ -55,6 +58,8 @@ class OrderedLayout final : public Layout {
   std::string key_columns(const DrawingKey& drawing, std::string_view piece_mark,
                           const InstanceKey& instance) const;
   std::string key_of(const ComponentRow& row) const;
+  // The whole key of the index, written over what is there.
+  void write_key(const RowKey& key, engine::KeyWriter& to) const;
   ComponentRow decode(const Uuid& id, engine::Bytes record) const;
   Uuid decode_entry(engine::Bytes key, engine::Bytes entry) const;
   // The row that an entry of the index leads to.

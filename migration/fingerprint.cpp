@@ -1,5 +1,6 @@
 #include "fingerprint.h"
 
+#define XXH_INLINE_ALL  // A call costs as much as the hash of a short key.
 #include <xxhash.h>
 
 #include <bit>
@@ -35,40 +36,40 @@ constexpr std::uint64_t kCanonicalNaN = 0x7FF8000000000000;
 // Canonical bytes: for each column its number, then 0 for NULL, or 1 and the value.
 class Canonical {
  public:
-  explicit Canonical(std::string& bytes) : bytes_(bytes) { bytes_.clear(); }
+  explicit Canonical(std::string& buffer) : bytes_((buffer.clear(), buffer)) {}
 
   template <class T>
   void column(std::uint8_t number, const std::optional<T>& value) {
-    engine::append(bytes_, number);
-    engine::append(bytes_, static_cast<std::uint8_t>(value ? 1 : 0));
+    bytes_.integer(number);
+    bytes_.integer(static_cast<std::uint8_t>(value ? 1 : 0));
     if (value) add(*value);
   }
   template <class T>
   void column(std::uint8_t number, const T& value) {
-    engine::append(bytes_, number);
-    engine::append(bytes_, std::uint8_t{1});
+    bytes_.integer(number);
+    bytes_.integer(std::uint8_t{1});
     add(value);
   }
 
   Fingerprint fingerprint() const {
-    const XXH128_hash_t hash = XXH3_128bits(bytes_.data(), bytes_.size());
+    const XXH128_hash_t hash = XXH3_128bits(bytes_.written().data(), bytes_.written().size());
     return {.rows = 1, .low = hash.low64, .high = hash.high64};
   }
 
  private:
-  void add(const Uuid& id) { bytes_.append(engine::bytes_of(id)); }
+  void add(const Uuid& id) { bytes_.bytes(engine::bytes_of(id)); }
   void add(std::string_view text) {
-    engine::append(bytes_, static_cast<std::uint32_t>(text.size()));
-    bytes_.append(text);
+    bytes_.integer(static_cast<std::uint32_t>(text.size()));
+    bytes_.bytes(text);
   }
-  void add(std::int32_t number) { engine::append(bytes_, number); }
+  void add(std::int32_t number) { bytes_.integer(number); }
   // All NaNs are one value, as they are to PostgreSQL and in text.
   void add(double number) {
-    engine::append(bytes_, std::isnan(number) ? kCanonicalNaN : std::bit_cast<std::uint64_t>(number));
+    bytes_.integer(std::isnan(number) ? kCanonicalNaN : std::bit_cast<std::uint64_t>(number));
   }
-  void add(Timestamp instant) { engine::append(bytes_, instant.microseconds); }
+  void add(Timestamp instant) { bytes_.integer(instant.microseconds); }
 
-  std::string& bytes_;
+  engine::Appender bytes_;
 };
 
 std::string& scratch() {

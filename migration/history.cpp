@@ -43,14 +43,28 @@ std::uint32_t History::count(const engine::ReadTransaction& transaction) const {
   return static_cast<std::uint32_t>(transaction.entries(table_));
 }
 
+Receipt History::decode(engine::Bytes key, engine::Bytes value) const {
+  Receipt receipt;
+  engine::decode_record({table_.name, key}, value, kClassVersion, receipt);
+  return receipt;
+}
+
 void History::for_each(const engine::ReadTransaction& transaction,
                        const std::function<void(const Receipt&)>& visit) const {
   engine::Cursor cursor(transaction, table_);
   for (bool found = cursor.first(); found; found = cursor.next()) {
-    Receipt receipt;
-    engine::decode_record({table_.name, cursor.key()}, cursor.value(), kClassVersion, receipt);
-    visit(receipt);
+    visit(decode(cursor.key(), cursor.value()));
   }
+}
+
+std::optional<Receipt> History::last(const engine::ReadTransaction& transaction) const {
+  engine::Cursor cursor(transaction, table_);
+  return cursor.last() ? std::optional(decode(cursor.key(), cursor.value())) : std::nullopt;
+}
+
+void History::copy_to(const History& other, const engine::ReadTransaction& from,
+                      engine::WriteTransaction& to) const {
+  for_each(from, [&](const Receipt& receipt) { other.add(to, receipt); });
 }
 
 void History::add(engine::WriteTransaction& transaction, const Receipt& receipt) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "engine/transaction.h"
@@ -18,8 +19,14 @@ class History {
   void for_each(const engine::ReadTransaction& transaction,
                 const std::function<void(const Receipt&)>& visit) const;
   void add(engine::WriteTransaction& transaction, const Receipt& receipt) const;
+  // The newest, if there is one.
+  std::optional<Receipt> last(const engine::ReadTransaction& transaction) const;
+  // Everything, as it is, into the empty history of another file.
+  void copy_to(const History& other, const engine::ReadTransaction& from, engine::WriteTransaction& to) const;
 
  private:
+  Receipt decode(engine::Bytes key, engine::Bytes value) const;
+
   engine::Table table_;
 };
 

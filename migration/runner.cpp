@@ -3,85 +3,135 @@
 #include <algorithm>
 #include <vector>
 
-#include "fingerprint.h"
-#include "history.h"
+#include "engine/os.h"
+#include "holdings.h"
 #include "index/catalogue.h"
-#include "index/components.h"
+#include "proven.h"
+#include "route.h"
 
 namespace piecemark::migration {
 namespace {
 
 using index::Components;
 using index::TableId;
+using Phase = MigrationProgress::Phase;
 
-// Runs the steps of one migration in its transaction.
+// The same commit twice: a transaction serves one thread at a time.
+struct Snapshots {
+  engine::ReadTransaction for_steps;
+  engine::ReadTransaction for_proof;
+};
+
+Snapshots snapshots_of(engine::Environment& environment) {
+  for (;;) {
+    Snapshots snapshots{environment.begin_read(), environment.begin_read()};
+    if (snapshots.for_steps.id() == snapshots.for_proof.id()) return snapshots;
+    // Somebody has committed in between.
+  }
+}
+
+// One migration: reads from a snapshot, writes to a transaction on the same file or on a new one.
 class Run {
  public:
-  Run(engine::WriteTransaction& transaction, const engine::Stamp& stamp, const index::Format& from,
-      const index::Format& to, const MigrationOptions& options)
-      : transaction_(transaction),
-        stamp_(stamp),
-        from_(from),
-        to_(to),
+  Run(const Snapshots& snapshots, engine::WriteTransaction& transaction, const Route& route,
+      const MigrationOptions& options, Progress& progress)
+      : snapshots_(snapshots),
+        snapshot_(snapshots.for_steps),
+        transaction_(transaction),
+        route_(route),
         options_(options),
-        environment_(*transaction.environment()),
-        stash_(index::table(environment_, TableId::stash)),
-        history_(index::table(environment_, TableId::history)) {
-    receipt_.number = history_.count(transaction) + 1;
-    receipt_.from = from.number;
-    receipt_.to = to.number;
+        progress_(progress),
+        is_in_place_(snapshot_.environment() == transaction.environment()) {
+    receipt_.from = route.from->number;
+    receipt_.to = route.to->number;
     receipt_.library_version = kVersion.to_string();
     receipt_.started_at = Timestamp::now();
   }
 
-  Receipt perform(std::span<const Step> chain) {
-    receipt_.before = holdings(components_in(from_));
-    // Step i of the chain leads from format i + 1 to format i + 2.
-    for (std::uint32_t at = from_.number; at < to_.number; ++at) take(chain[at - 1], true);
-    for (std::uint32_t at = from_.number; at > to_.number; --at) take(chain[at - 2], false);
-    receipt_.after = holdings(components_in(to_));
-    require_same_content();
-    index::save_stamp(transaction_, index::migrated_stamp(stamp_, to_));
-    receipt_.duration_us = Timestamp::now().microseconds - receipt_.started_at.microseconds;
-    history_.add(transaction_, receipt_);
+  // Leaves the commit to the caller.
+  Receipt perform() {
+    const Components before = components_in(snapshots_.for_proof, *route_.from, route_.stamp);
+    const HoldingPlace place{snapshots_.for_proof, before, stash_in(snapshots_.for_proof)};
+    const ColumnsOfRun columns = columns_of_run(*route_.from, *route_.to);
+    HoldingsAhead ahead(place, columns);
+
+    if (!is_in_place_) copy_what_stays();
+    receipt_.number = history_in(transaction_).count(transaction_) + 1;
+    const std::uint64_t visits = before.layout().count(snapshot_) + stash_in(snapshot_).count(snapshot_);
+    progress_.set_work_total(visits * (2 * std::max<std::size_t>(route_.steps.size(), 1) + 1));
+    if (route_.steps.empty()) copy_components();
+    for (const Step* step : route_.steps) take(*step);
+    prove(ahead, columns, visits);
+    sign();
+    progress_.enter(Phase::commit, 0);
     return receipt_;
   }
 
  private:
-  Components components_in(const index::Format& format) const {
-    return {format, stamp_.nulls_not_distinct, environment_};
+  // What lies the same way in every format.
+  void copy_what_stays() {
+    const Components source = components_in(snapshot_, *route_.from, route_.stamp);
+    const Components target = components_in(transaction_, *route_.from, route_.stamp);
+    source.drawings().copy_to(target.drawings(), snapshot_, transaction_);
+    stash_in(snapshot_).copy_to(stash_in(transaction_), snapshot_, transaction_);
+    history_in(snapshot_).copy_to(history_in(transaction_), snapshot_, transaction_);
+    if (const auto receipt = proven_receipt(snapshot_)) mark_proven(transaction_, *receipt);
   }
 
-  void take(const Step& step, bool is_upgrade) {
-    const Components older = components_in(*index::format_numbered(step.from));
-    const Components newer = components_in(*index::format_numbered(step.to));
-    StepWork work{transaction_, older, newer, stash_, options_.on_loss, options_.on_set_aside, receipt_};
-    const Components& source = is_upgrade ? older : newer;
-    const Components& target = is_upgrade ? newer : older;
+  void copy_components() {
+    const Components source = components_in(snapshot_, *route_.from, route_.stamp);
+    const Components target = components_in(transaction_, *route_.to, route_.stamp);
+    const std::uint64_t count = source.layout().count(snapshot_);
+    const auto writer = target.layout().bulk_writer(transaction_);
+    progress_.enter(Phase::index, count);
+    const auto keys = source.layout().all_keys(snapshot_);
+    for (index::RowKey key; keys->next(key); progress_.advance()) writer->add_key(key);
+    progress_.enter(Phase::rows, count);
+    const auto rows = source.layout().all_by_id(snapshot_);
+    for (ComponentRow row; rows->next(row); progress_.advance()) writer->add(row);
+    writer->finish();
+  }
+
+  void take(const Step& step) {
+    const bool is_first = receipt_.steps.empty();
+    // The first step reads what was there before the run, the others what the one before has written.
+    const engine::ReadTransaction& from = is_first ? snapshot_ : transaction_;
+    const index::Format& older = *index::format_numbered(step.from);
+    const index::Format& newer = *index::format_numbered(step.to);
+    const index::Format& source_format = route_.is_upgrade() ? older : newer;
+    const Components source = components_in(from, source_format, route_.stamp);
+    const Components target = components_in(transaction_, route_.is_upgrade() ? newer : older, route_.stamp);
     require_empty(target);
-    if (is_upgrade) {
-      step.upgrade(work);
-    } else {
-      step.downgrade(work);
-      refuse_loss();
+    const StepTarget to{transaction_, target};
+    StepWork work({{from, source},
+                   &to,
+                   newer,
+                   stash_in(transaction_),
+                   transaction_,
+                   options_,
+                   engine::os::folder_of(transaction_.environment()->path())},
+                  receipt_, progress_);
+    (route_.is_upgrade() ? step.upgrade : step.downgrade)(work);
+    refuse_loss();
+    if (is_in_place_ || !is_first) {
+      components_in(transaction_, source_format, route_.stamp).layout().clear(transaction_);
     }
-    source.layout().clear(transaction_);
     receipt_.steps.emplace_back(step.revision);
   }
 
   // A stamp that lies about the format would let the run overwrite what it says is not there.
   void require_empty(const Components& target) const {
     const index::Format& format = target.format();
-    for (const index::TableId id : {format.rows, format.unique}) {
-      const engine::Table& table = index::table(environment_, id);
+    for (const TableId id : {format.rows, format.unique}) {
+      const engine::Table& table = index::table(*transaction_.environment(), id);
       if (transaction_.entries(table) == 0) continue;
-      throw Error(
-          ErrorCode::corrupt_file,
-          {"cannot migrate '" + environment_.path() + "' to format " + std::to_string(to_.number),
-           "table '" + std::string(table.name) +
-               "' holds entries, although the file says that it has format " + std::to_string(from_.number),
-           {},
-           "run 'piecemark verify' on the file and go back to a backup"});
+      throw Error(ErrorCode::corrupt_file,
+                  {attempted(),
+                   "table '" + std::string(table.name) +
+                       "' holds entries, although the file says that it has format " +
+                       std::to_string(route_.from->number),
+                   {},
+                   "run 'piecemark verify' on the file and go back to a backup"});
     }
   }
 
@@ -90,46 +140,20 @@ class Run {
       return;
     throw Error(
         ErrorCode::downgrade_refused,
-        {"cannot downgrade '" + environment_.path() + "' to format " + std::to_string(to_.number),
+        {"cannot downgrade '" + path() + "' to format " + std::to_string(route_.to->number),
          std::to_string(receipt_.stashed_rows) + " rows and " + std::to_string(receipt_.stashed_identifiers) +
-             " instance identifiers that format " + std::to_string(to_.number) + " cannot hold",
+             " instance identifiers that format " + std::to_string(route_.to->number) + " cannot hold",
          {},
          "run it again with --on-conflict stash: they are kept in the file and return with the next "
          "upgrade"});
   }
 
-  // The columns of the two ends of the run that both have, and those that only one has.
-  ColumnSet shared_columns() const { return from_.columns.intersection(to_.columns); }
-  ColumnSet extra_columns() const {
-    ColumnSet extra = ColumnSet::all();
-    for (const ColumnInfo& info : kColumns) {
-      if (shared_columns().contains(info.column)) extra.remove(info.column);
-    }
-    return extra;
-  }
-
-  Holdings holdings(const Components& components) const {
-    Holdings sum;
-    const auto add = [&](const ComponentRow& row) {
-      sum.components += fingerprint_of(row, shared_columns());
-      sum.extras += fingerprint_of_values(row, extra_columns());
-    };
-    components.drawings().for_each(transaction_,
-                                   [&](const Drawing& drawing) { sum.drawings += fingerprint_of(drawing); });
-    const auto rows = components.layout().all_by_id(transaction_);
-    for (ComponentRow row; rows->next(row); ++sum.rows_in_table) add(row);
-    stash_.for_each(transaction_, [&](Stash::State, const SetAside& entry) {
-      if (entry.what == SetAside::What::row) {
-        add(row_of(entry.component));
-        ++sum.rows_in_stash;
-      } else {
-        sum.extras += fingerprint_of_values(row_of(entry.component), extra_columns());
-      }
-    });
-    return sum;
-  }
-
-  void require_same_content() const {
+  void prove(HoldingsAhead& ahead, const ColumnsOfRun& columns, std::uint64_t visits) {
+    const Components target = components_in(transaction_, *route_.to, route_.stamp);
+    progress_.enter(Phase::proof, visits);
+    receipt_.after =
+        count_holdings({transaction_, target, stash_in(transaction_)}, columns, [&] { progress_.advance(); });
+    receipt_.before = ahead.get();
     if (same_content(receipt_.before, receipt_.after)) return;
     const auto describe = [](const Holdings& holdings) {
       return std::to_string(holdings.drawings.rows) + " drawings " + holdings.drawings.to_string() + ", " +
@@ -138,30 +162,36 @@ class Run {
     };
     throw Error(
         ErrorCode::migration_mismatch,
-        {"cannot migrate '" + environment_.path() + "' from format " + std::to_string(from_.number) + " to " +
-             std::to_string(to_.number),
+        {attempted(),
          "before: " + describe(receipt_.before) + "; after: " + describe(receipt_.after),
          {},
          "nothing was changed; run 'piecemark verify' on the file and report this as a bug of the step"});
   }
 
+  // Says in the file what was done to it.
+  void sign() {
+    if (route_.steps.empty()) {
+      index::save_stamp(transaction_, route_.stamp);
+      return;
+    }
+    index::save_stamp(transaction_, index::migrated_stamp(route_.stamp, *route_.to));
+    receipt_.duration_us = Timestamp::now().microseconds - receipt_.started_at.microseconds;
+    history_in(transaction_).add(transaction_, receipt_);
+    mark_proven(transaction_, receipt_.number);
+  }
+
+  const std::string& path() const { return snapshot_.environment()->path(); }
+  std::string attempted() const { return attempt_to_migrate(path(), route_.to->number); }
+
+  const Snapshots& snapshots_;
+  const engine::ReadTransaction& snapshot_;
   engine::WriteTransaction& transaction_;
-  const engine::Stamp& stamp_;
-  const index::Format& from_;
-  const index::Format& to_;
+  const Route& route_;
   const MigrationOptions& options_;
-  const engine::Environment& environment_;
-  Stash stash_;
-  History history_;
+  Progress& progress_;
+  bool is_in_place_;
   Receipt receipt_;
 };
-
-const index::Format& require_target(std::uint32_t target, const std::string& path) {
-  if (const index::Format* format = index::format_numbered(target)) return *format;
-  throw Error(ErrorCode::no_such_format, {"cannot migrate '" + path + "' to format " + std::to_string(target),
-                                          "a format that this library does not know", index::known_formats(),
-                                          "run 'piecemark formats' to see them"});
-}
 
 }  // namespace
 
@@ -169,14 +199,36 @@ std::optional<Receipt> run(engine::Environment& environment, std::uint32_t targe
                            const MigrationOptions& options, std::span<const Step> chain,
                            std::uint32_t busy_timeout_ms) {
   const index::Format& to = require_target(target, environment.path());
-  engine::WriteTransaction transaction = environment.begin_write(busy_timeout_ms);
-  const engine::Stamp stamp = index::load_stamp(transaction);
-  const index::Format& from = index::require_readable(stamp, environment.path());
-  index::require_writable(stamp, environment.path());
-  if (from.number == to.number) return std::nullopt;
-  const Receipt receipt = Run(transaction, stamp, from, to, options).perform(chain);
+  Progress progress(options, attempt_to_migrate(environment.path(), target));
+  engine::WriteTransaction transaction =
+      environment.begin_write(busy_timeout_ms, [&] { progress.enter(Phase::waiting, 0); });
+  const Route route = route_of(transaction, to, chain);
+  index::require_writable(route.stamp, environment.path());
+  if (route.steps.empty()) return std::nullopt;
+  const Snapshots snapshots = snapshots_of(environment);
+  if (snapshots.for_steps.id() + 1 != transaction.id()) {
+    throw Error(ErrorCode::reopen_needed, {attempt_to_migrate(environment.path(), target),
+                                           "a snapshot that is not that of the last commit",
+                                           {},
+                                           "close the store and open it again"});
+  }
+  const Receipt receipt = Run(snapshots, transaction, route, options, progress).perform();
   transaction.commit();
   return receipt;
+}
+
+std::optional<Receipt> run_into(const std::string& output, engine::Environment& environment,
+                                std::uint32_t target, const MigrationOptions& options,
+                                std::span<const Step> chain) {
+  const index::Format& to = require_target(target, environment.path());
+  Progress progress(options, attempt_to_migrate(environment.path(), target));
+  const Snapshots snapshots = snapshots_of(environment);
+  const Route route = route_of(snapshots.for_steps, to, chain);
+  std::optional<Receipt> receipt;
+  engine::Environment::create(output, index::kTables, [&](engine::WriteTransaction& transaction) {
+    receipt = Run(snapshots, transaction, route, options, progress).perform();
+  });
+  return route.steps.empty() ? std::nullopt : receipt;
 }
 
 }  // namespace piecemark::migration

@@ -3,6 +3,8 @@
 #include <unordered_set>
 
 #include "history.h"
+#include "holdings.h"
+#include "proven.h"
 #include "stash.h"
 
 namespace piecemark::migration {
@@ -20,6 +22,7 @@ class Verifier {
     guarded("components", [&] { verify_components(); });
     guarded("the stash", [&] { verify_stash(); });
     guarded("the history", [&] { verify_history(); });
+    guarded("the proof of the last migration", [&] { verify_proof(); });
     verify_other_formats();
     return std::move(result_);
   }
@@ -74,7 +77,7 @@ class Verifier {
   }
 
   void verify_stash() {
-    Stash(table(index::TableId::stash)).for_each(transaction_, [&](Stash::State, const SetAside&) {
+    Stash(table(index::TableId::stash)).for_each(transaction_, [&](Stash::State, const StashRow&) {
       ++result_.stash_entries;
     });
   }
@@ -87,6 +90,32 @@ class Verifier {
         report("receipt " + std::to_string(receipt.number) + ": the fingerprints before and after differ");
       }
     });
+  }
+
+  // As long as nothing was written since, the file holds what the last receipt says.
+  void verify_proof() {
+    const auto number = proven_receipt(transaction_);
+    if (!number) return;
+    const auto receipt = History(table(index::TableId::history)).last(transaction_);
+    if (!receipt || receipt->number != *number) {
+      report("the mark of the last migration names receipt " + std::to_string(*number) +
+             ", which is not the last one");
+      return;
+    }
+    const index::Format* from = index::format_numbered(receipt->from);
+    const index::Format* to = index::format_numbered(receipt->to);
+    if (from == nullptr || to != &components_.format()) {
+      report("receipt " + std::to_string(*number) + ": not a migration to the format of the file");
+      return;
+    }
+    const Holdings now = count_holdings({transaction_, components_, Stash(table(index::TableId::stash))},
+                                        columns_of_run(*from, *to), [] {});
+    if (now == receipt->after) {
+      result_.is_as_migrated = true;
+    } else {
+      report("receipt " + std::to_string(*number) +
+             ": nothing was written since, but the content has another fingerprint");
+    }
   }
 
   void verify_other_formats() {

@@ -25,7 +25,7 @@ constexpr std::array<std::string_view, 2> kTables{"one", "two"};
 class EnvironmentTest : public ::testing::Test {
  protected:
   EnvironmentTest() {
-    Environment::create(path_, kTables, [](WriteTransaction&, std::span<const Table>) {});
+    Environment::create(path_, kTables, [](WriteTransaction&) {});
   }
 
   std::shared_ptr<Environment> open(const EnvironmentOptions& options = {}) const {
@@ -49,18 +49,14 @@ TEST_F(EnvironmentTest, CreationLeavesOneFileAndNothingElse) {
 }
 
 TEST_F(EnvironmentTest, CreationRefusesATakenName) {
-  EXPECT_EQ(error_of([&] {
-              Environment::create(path_, kTables, [](WriteTransaction&, std::span<const Table>) {});
-            }),
+  EXPECT_EQ(error_of([&] { Environment::create(path_, kTables, [](WriteTransaction&) {}); }),
             ErrorCode::file_exists);
 }
 
 TEST_F(EnvironmentTest, FailedCreationLeavesNothing) {
   const std::string path = folder_.path("other");
-  EXPECT_THROW(
-      Environment::create(path, kTables,
-                          [](WriteTransaction&, std::span<const Table>) { throw std::runtime_error("no"); }),
-      std::runtime_error);
+  EXPECT_THROW(Environment::create(path, kTables, [](WriteTransaction&) { throw std::runtime_error("no"); }),
+               std::runtime_error);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path("")), {}), 1);
 }
 
@@ -69,7 +65,7 @@ TEST_F(EnvironmentTest, CreationRemovesWhatAKilledOneHasLeft) {
   folder_.write(left, "half a file");
   folder_.write(left + "-lock", "");
   folder_.write("other.new-2026", "somebody's");
-  Environment::create(folder_.path("other"), kTables, [](WriteTransaction&, std::span<const Table>) {});
+  Environment::create(folder_.path("other"), kTables, [](WriteTransaction&) {});
   EXPECT_FALSE(fs::exists(folder_.path(left)));
   EXPECT_FALSE(fs::exists(folder_.path(left + "-lock")));
   EXPECT_TRUE(fs::exists(folder_.path("other.new-2026"))) << "a name of another kind is not ours to remove";
@@ -105,7 +101,7 @@ TEST_F(EnvironmentTest, FileThatReplacesOneInUseIsRefusedUntilThatIsClosed) {
   ::close(ready[0]);
   ::close(ready[1]);
   fs::remove(path_);
-  Environment::create(path_, kTables, [](WriteTransaction&, std::span<const Table>) {});
+  Environment::create(path_, kTables, [](WriteTransaction&) {});
   EXPECT_EQ(error_of([&] { open(); }), ErrorCode::unsafe_lock_file);
   EXPECT_EQ(error_of([&] { open({.read_only = true}); }), ErrorCode::unsafe_lock_file);
   ::kill(child, SIGKILL);

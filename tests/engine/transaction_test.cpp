@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 1> kTables{"table"};
 class TransactionTest : public ::testing::Test {
  protected:
   TransactionTest() {
-    Environment::create(folder_.path("store"), kTables, [](WriteTransaction&, std::span<const Table>) {});
+    Environment::create(folder_.path("store"), kTables, [](WriteTransaction&) {});
     environment_ = Environment::open(folder_.path("store"), kTables, {});
   }
 
@@ -64,8 +64,34 @@ TEST_F(TransactionTest, InsertLeavesATakenKey) {
 
 TEST_F(TransactionTest, AppendOutOfOrderIsReported) {
   WriteTransaction transaction = environment_->begin_write();
-  transaction.append(table(), "b", "1");
-  EXPECT_EQ(error_of([&] { transaction.append(table(), "a", "2"); }), ErrorCode::corrupt_file);
+  {
+    TableWriter writer(transaction, table());
+    EXPECT_TRUE(writer.append("b", "1"));
+    EXPECT_FALSE(writer.append("a", "2"));
+    EXPECT_FALSE(writer.append("b", "2"));
+    EXPECT_TRUE(writer.append("c", "3"));
+    writer.put("a", "4");
+  }
+  transaction.commit();
+  EXPECT_EQ(content(), "a=4 b=1 c=3 ");
+}
+
+TEST_F(TransactionTest, TableWriterMayOutliveItsTransactionUnused) {
+  WriteTransaction transaction = environment_->begin_write();
+  TableWriter writer(transaction, table());
+  writer.put("a", "1");
+  transaction.commit();
+  EXPECT_EQ(error_of([&] { writer.put("b", "2"); }), ErrorCode::invalid_use);
+  EXPECT_EQ(content(), "a=1 ");
+}
+
+TEST_F(TransactionTest, ErasesByPrefix) {
+  WriteTransaction transaction = environment_->begin_write();
+  for (const char* key : {"a", "b", "b1", "b2", "c"}) transaction.put(table(), key, "x");
+  transaction.erase_prefix(table(), "b");
+  transaction.erase_prefix(table(), "z");
+  transaction.commit();
+  EXPECT_EQ(content(), "a=x c=x ");
 }
 
 TEST_F(TransactionTest, CursorSeeksTheFirstKeyNotLess) {

@@ -18,6 +18,7 @@
 namespace piecemark::index {
 namespace {
 
+using testing::error_of;
 using testing::TemporaryFolder;
 
 struct LayoutCase {
@@ -59,7 +60,7 @@ class Model {
   std::map<Uuid, Component>& rows() { return rows_; }
   // The rows that `wanted` accepts, in the order of the key.
   template <class Wanted>
-  std::string by_key(const Wanted& wanted) const {
+  std::vector<const Component*> sorted(const Wanted& wanted) const {
     std::vector<const Component*> found;
     for (const auto& [id, row] : rows_) {
       if (wanted(row)) found.push_back(&row);
@@ -67,8 +68,12 @@ class Model {
     std::sort(found.begin(), found.end(), [](const Component* a, const Component* b) {
       return std::tuple(key(*a), a->id) < std::tuple(key(*b), b->id);
     });
+    return found;
+  }
+  template <class Wanted>
+  std::string by_key(const Wanted& wanted) const {
     std::string text;
-    for (const Component* row : found) text += text_of(row_of(*row));
+    for (const Component* row : sorted(wanted)) text += text_of(row_of(*row));
     return text;
   }
 
@@ -89,11 +94,20 @@ class Model {
   std::map<Uuid, Component> rows_;
 };
 
+RowKey key_of(const Component& component) {
+  const ComponentRow row = row_of(component);
+  return {row.drawing_id, row.piece_mark, row.instance_identifier, row.id};
+}
+
+std::string text_of(const RowKey& key) {
+  return (key.drawing ? key.drawing->to_string() : "NULL") + " " + std::string(key.piece_mark) + " " +
+         std::string(key.instance.value_or("NULL")) + " " + key.id.to_string() + "\n";
+}
+
 class LayoutTest : public ::testing::TestWithParam<LayoutCase> {
  protected:
   LayoutTest() {
-    engine::Environment::create(folder_.path("store"), kTables,
-                                [](engine::WriteTransaction&, std::span<const engine::Table>) {});
+    engine::Environment::create(folder_.path("store"), kTables, [](engine::WriteTransaction&) {});
     environment_ = engine::Environment::open(folder_.path("store"), kTables, {});
     layout_ = std::make_unique<OrderedLayout>(format_, GetParam().nulls_not_distinct,
                                               table(*environment_, format_.rows),
@@ -132,6 +146,14 @@ class LayoutTest : public ::testing::TestWithParam<LayoutCase> {
   void expect_same(const engine::ReadTransaction& transaction) {
     ASSERT_EQ(layout_->count(transaction), model_.rows().size());
     ASSERT_EQ(read(layout_->all_by_key(transaction)), model_.by_key([](const Component&) { return true; }));
+    std::string keys;
+    std::string expected_keys;
+    const auto cursor = layout_->all_keys(transaction);
+    for (RowKey key; cursor->next(key);) keys += text_of(key);
+    for (const Component* row : model_.sorted([](const Component&) { return true; })) {
+      expected_keys += text_of(key_of(*row));
+    }
+    ASSERT_EQ(keys, expected_keys);
     std::string by_id;
     for (const auto& [id, row] : model_.rows()) by_id += text_of(row_of(row));
     ASSERT_EQ(read(layout_->all_by_id(transaction)), by_id);
@@ -237,7 +259,9 @@ TEST_P(LayoutTest, BulkWriterGivesWhatSingleInsertsGive) {
   {
     const auto writer = layout_->bulk_writer(transaction);
     for (const auto& [id, row] : model_.rows()) writer->add(row_of(row));
-    EXPECT_EQ(name_of_conflict(writer->finish()), "none");
+    for (const Component* row : model_.sorted([](const Component&) { return true; }))
+      writer->add_key(key_of(*row));
+    writer->finish();
   }
   expect_same(transaction);
   layout_->clear(transaction);
@@ -245,16 +269,43 @@ TEST_P(LayoutTest, BulkWriterGivesWhatSingleInsertsGive) {
 }
 
 TEST_P(LayoutTest, BulkWriterReportsASecondRowWithTheKey) {
-  Component first{
-      .id = *Uuid::parse("00000000-0000-0000-0000-000000000001"), .drawing_id = Uuid{}, .piece_mark = "G1"};
-  if (format_.has(Column::instance_identifier)) first.instance_identifier = "1";
-  Component second = first;
-  second.id.bytes[15] = 2;
+  RowKey key{Uuid{}, "G1", std::nullopt, *Uuid::parse("00000000-0000-0000-0000-000000000001")};
+  if (format_.has(Column::instance_identifier)) key.instance = "1";
   engine::WriteTransaction transaction = environment_->begin_write();
   const auto writer = layout_->bulk_writer(transaction);
-  writer->add(row_of(first));
-  writer->add(row_of(second));
-  EXPECT_EQ(name_of_conflict(writer->finish()), "key " + first.id.to_string());
+  writer->add_key(key);
+  key.id.bytes[15] = 2;
+  EXPECT_EQ(error_of([&] { writer->add_key(key); }), ErrorCode::corrupt_file);
+}
+
+TEST_P(LayoutTest, BulkWriterReportsRowsOutOfOrder) {
+  engine::WriteTransaction transaction = environment_->begin_write();
+  const auto writer = layout_->bulk_writer(transaction);
+  Component component{.id = *Uuid::parse("00000000-0000-0000-0000-000000000002"), .piece_mark = "G1"};
+  writer->add(row_of(component));
+  EXPECT_EQ(error_of([&] { writer->add(row_of(component)); }), ErrorCode::corrupt_file);
+  component.id.bytes[15] = 1;
+  EXPECT_EQ(error_of([&] { writer->add(row_of(component)); }), ErrorCode::corrupt_file);
+}
+
+TEST_P(LayoutTest, BulkWriterReportsKeysOfOtherRows) {
+  const Uuid id = *Uuid::parse("00000000-0000-0000-0000-000000000001");
+  const Uuid other = *Uuid::parse("00000000-0000-0000-0000-000000000002");
+  const Component component{.id = id, .drawing_id = Uuid{}, .piece_mark = "G1"};
+  const auto fails = [&](const std::vector<RowKey>& keys) {
+    engine::WriteTransaction transaction = environment_->begin_write();
+    const auto writer = layout_->bulk_writer(transaction);
+    writer->add(row_of(component));
+    for (const RowKey& key : keys) writer->add_key(key);
+    return error_of([&] { writer->finish(); });
+  };
+  EXPECT_EQ(fails({{Uuid{}, "G1", std::nullopt, id}}), std::nullopt);
+  EXPECT_EQ(fails({}), ErrorCode::corrupt_file) << "no key";
+  EXPECT_EQ(fails({{Uuid{}, "G1", std::nullopt, other}}), ErrorCode::corrupt_file) << "leads elsewhere";
+  EXPECT_EQ(fails({{Uuid{}, "G2", std::nullopt, id}}), ErrorCode::corrupt_file) << "another key";
+  EXPECT_EQ(fails({{Uuid{}, "G1", std::nullopt, id}, {Uuid{}, "G2", std::nullopt, other}}),
+            ErrorCode::corrupt_file)
+      << "one too many";
 }
 
 // Damage in every byte of every value is reported by verify, and never read as another row.
@@ -292,8 +343,7 @@ TEST_P(LayoutTest, DamagedValuesAreReported) {
 
 TEST(OrderedLayoutBytes, AreAsDocumented) {
   TemporaryFolder folder;
-  engine::Environment::create(folder.path("store"), kTables,
-                              [](engine::WriteTransaction&, std::span<const engine::Table>) {});
+  engine::Environment::create(folder.path("store"), kTables, [](engine::WriteTransaction&) {});
   const auto environment = engine::Environment::open(folder.path("store"), kTables, {});
   const Format& format = *format_numbered(2);
   const OrderedLayout layout(format, false, table(*environment, format.rows),

@@ -35,8 +35,7 @@ const Receipt kReceipt{
 class HistoryTest : public ::testing::Test {
  protected:
   static std::shared_ptr<engine::Environment> create(const std::string& path) {
-    engine::Environment::create(path, index::kTables,
-                                [](engine::WriteTransaction&, std::span<const engine::Table>) {});
+    engine::Environment::create(path, index::kTables, [](engine::WriteTransaction&) {});
     return engine::Environment::open(path, index::kTables, {});
   }
 

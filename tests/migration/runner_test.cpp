@@ -57,10 +57,15 @@ class RunnerTest : public ::testing::Test {
 // A step that writes every row of the older format, changed by `change`; false leaves the row out.
 template <class Change>
 void copy_rows(StepWork& work, const Change& change) {
-  const auto writer = work.newer.layout().bulk_writer(work.transaction);
-  const auto rows = work.older.layout().all_by_id(work.transaction);
+  const StepSource& source = work.source();
+  const auto writer = work.target()->layout().bulk_writer(work.target()->transaction);
+  const auto rows = source.layout().all_by_id(source.transaction);
   for (ComponentRow row; rows->next(row);) {
     if (change(row)) writer->add(row);
+  }
+  const auto by_key = source.layout().all_by_key(source.transaction);
+  for (ComponentRow row; by_key->next(row);) {
+    if (change(row)) writer->add_key({row.drawing_id, row.piece_mark, row.instance_identifier, row.id});
   }
   writer->finish();
 }

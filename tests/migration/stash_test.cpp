@@ -14,29 +14,26 @@ using testing::TemporaryFolder;
 class StashTest : public ::testing::Test {
  protected:
   static std::shared_ptr<engine::Environment> create(const std::string& path) {
-    engine::Environment::create(path, index::kTables,
-                                [](engine::WriteTransaction&, std::span<const engine::Table>) {});
+    engine::Environment::create(path, index::kTables, [](engine::WriteTransaction&) {});
     return engine::Environment::open(path, index::kTables, {});
   }
 
-  static SetAside entry(SetAside::What what, std::uint8_t id) {
-    SetAside entry{.what = what, .run = 258, .reason = "because"};
-    entry.component = {.id = {},
-                       .piece_mark = "G1",
-                       .quantity = std::nullopt,
-                       .review_status = std::nullopt,
-                       .created_at = std::nullopt,
-                       .updated_at = std::nullopt};
-    entry.component.id.bytes[15] = id;
-    entry.component.instance_identifier = "2";
+  static StashRow entry(SetAside::What what, std::uint8_t id) {
+    StashRow entry{.what = what, .run = 258, .reason = "because"};
+    entry.row.id.bytes[15] = id;
+    entry.row.piece_mark = "G1";
+    entry.row.instance_identifier = "2";
     return entry;
+  }
+  void put(engine::WriteTransaction& transaction, Stash::State state, const StashRow& entry) const {
+    Stash::Writer(stash_, transaction, newer_).put(state, entry);
   }
   std::string content(const engine::ReadTransaction& transaction) const {
     std::string text;
-    stash_.for_each(transaction, [&](Stash::State state, const SetAside& entry) {
+    stash_.for_each(transaction, [&](Stash::State state, const StashRow& entry) {
       text += state == Stash::State::waiting ? "waiting " : "left over ";
       text += entry.what == SetAside::What::row ? "row " : "identifier ";
-      text += std::to_string(entry.component.id.bytes[15]) + " " + entry.reason + "\n";
+      text += std::to_string(entry.row.id.bytes[15]) + " " + std::string(entry.reason) + "\n";
     });
     return text;
   }
@@ -49,7 +46,7 @@ class StashTest : public ::testing::Test {
 
 TEST_F(StashTest, BytesAreAsDocumented) {
   engine::WriteTransaction transaction = environment_->begin_write();
-  stash_.put(transaction, newer_, Stash::State::waiting, entry(SetAside::What::row, 7));
+  put(transaction, Stash::State::waiting, entry(SetAside::What::row, 7));
   engine::Cursor cursor(transaction, index::table(*environment_, index::TableId::stash));
   ASSERT_TRUE(cursor.first());
   EXPECT_EQ(engine::to_hex(cursor.key()),
@@ -83,17 +80,18 @@ TEST_F(StashTest, BytesAreAsDocumented) {
 
 TEST_F(StashTest, EntriesWaitUntilTheyAreCleared) {
   engine::WriteTransaction transaction = environment_->begin_write();
-  stash_.put(transaction, newer_, Stash::State::waiting, entry(SetAside::What::row, 2));
-  stash_.put(transaction, newer_, Stash::State::waiting, entry(SetAside::What::row, 1));
-  stash_.put(transaction, newer_, Stash::State::waiting, entry(SetAside::What::identifier, 3));
-  stash_.put(transaction, newer_, Stash::State::left_over, entry(SetAside::What::row, 4));
+  put(transaction, Stash::State::waiting, entry(SetAside::What::row, 2));
+  put(transaction, Stash::State::waiting, entry(SetAside::What::row, 1));
+  put(transaction, Stash::State::waiting, entry(SetAside::What::identifier, 3));
+  put(transaction, Stash::State::left_over, entry(SetAside::What::row, 4));
   EXPECT_EQ(content(transaction),
             "waiting identifier 3 because\nwaiting row 1 because\nwaiting row 2 because\nleft over row 4 "
             "because\n");
   std::string ids;
-  for (Stash::Waiting waiting(stash_, transaction, newer_, SetAside::What::row); waiting.entry() != nullptr;
+  for (Stash::Waiting waiting(stash_, transaction, newer_, SetAside::What::row); !waiting.at_end();
        waiting.next()) {
-    ids += std::to_string(waiting.entry()->component.id.bytes[15]) + " ";
+    EXPECT_EQ(waiting.read().row.id, waiting.id());
+    ids += std::to_string(waiting.id().bytes[15]) + " ";
   }
   EXPECT_EQ(ids, "1 2 ");
   stash_.clear_waiting(transaction, newer_);
@@ -102,11 +100,11 @@ TEST_F(StashTest, EntriesWaitUntilTheyAreCleared) {
 
 TEST_F(StashTest, EntryComesBackAsItWasPut) {
   engine::WriteTransaction transaction = environment_->begin_write();
-  const SetAside put = entry(SetAside::What::row, 1);
-  stash_.put(transaction, newer_, Stash::State::waiting, put);
-  stash_.for_each(transaction, [&](Stash::State, const SetAside& found) {
-    EXPECT_EQ(found.component, put.component);
-    EXPECT_EQ(found.run, put.run);
+  const StashRow expected = entry(SetAside::What::row, 1);
+  put(transaction, Stash::State::waiting, expected);
+  stash_.for_each(transaction, [&](Stash::State, const StashRow& found) {
+    EXPECT_EQ(to_component(found.row), to_component(expected.row));
+    EXPECT_EQ(found.run, expected.run);
   });
 }
 

@@ -23,6 +23,7 @@
   X(datetime_field_overflow, row, "a field of a time stamp is out of range")                           \
   X(downgrade_refused, refused,                                                                        \
     "the older format cannot hold everything, and setting it aside was not asked")                     \
+  X(canceled, refused, "the caller asked to stop; nothing was changed")                                \
   X(no_such_format, refused, "this library knows no such format, or no steps lead there")              \
   X(file_not_found, file, "there is no file of this name")                                             \
   X(file_exists, file, "a file of this name exists already")                                           \

@@ -12,6 +12,8 @@ struct Verification {
   std::uint64_t components = 0;
   std::uint64_t stash_entries = 0;
   std::uint64_t receipts = 0;
+  // Nothing was written since the last migration, and the content still has the fingerprint of its receipt.
+  bool is_as_migrated = false;
   std::uint64_t problem_count = 0;
   std::vector<std::string> problems;  // the first 1,000
 

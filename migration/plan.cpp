@@ -1,0 +1,130 @@
+// What a migration would do, found by going the same way without writing.
+#include <algorithm>
+#include <chrono>
+
+#include "engine/os.h"
+#include "engine/record.h"
+#include "fingerprint.h"
+#include "route.h"
+#include "runner.h"
+
+namespace piecemark::migration {
+namespace {
+
+using index::Components;
+
+// For how long, and how many rows at the most, a sample is taken.
+constexpr auto kSampleTime = std::chrono::milliseconds(200);
+constexpr std::uint64_t kSampleRows = 50'000;
+// What a step costs for each time its rows are read, fingerprinted and encoded in memory: index, pages and the disk
+// come on top. `script/bench` shows both sides.
+constexpr double kStepsCostOfSample = 4.0;
+
+class Planner {
+ public:
+  Planner(const engine::ReadTransaction& snapshot, const Route& route, const MigrationOptions& options,
+          Progress& progress)
+      : snapshot_(snapshot),
+        route_(route),
+        options_(options),
+        progress_(progress),
+        components_(components_in(snapshot, *route.from, route.stamp)) {}
+
+  MigrationPlan plan() {
+    plan_.from = route_.from->number;
+    plan_.to = route_.to->number;
+    progress_.set_work_total(components_.layout().count(snapshot_) * route_.steps.size());
+    for (const Step* step : route_.steps) rehearse(*step);
+    list_tables();
+    measure_room();
+    expect_time();
+    return plan_;
+  }
+
+ private:
+  void rehearse(const Step& step) {
+    MigrationOptions options = options_;
+    options.on_loss = OnLoss::stash;  // Counts everything; nothing can be lost without a target.
+    Receipt receipt;
+    receipt.number = history_in(snapshot_).count(snapshot_) + 1;
+    StepWork work({{snapshot_, components_},
+                   nullptr,
+                   *index::format_numbered(step.to),
+                   stash_in(snapshot_),
+                   snapshot_,
+                   options,
+                   engine::os::temporary_folder()},
+                  receipt, progress_);
+    (route_.is_upgrade() ? step.upgrade : step.downgrade)(work);
+    plan_.steps.emplace_back(step.revision);
+    plan_.stashed_rows += receipt.stashed_rows;
+    plan_.stashed_identifiers += receipt.stashed_identifiers;
+    plan_.returned_rows += receipt.returned_rows;
+    plan_.returned_identifiers += receipt.returned_identifiers;
+    plan_.left_over += receipt.left_over;
+  }
+
+  void list_tables() {
+    const engine::Environment& environment = *snapshot_.environment();
+    for (std::size_t i = 0; i < index::kTables.size(); ++i) {
+      const engine::Table& table = environment.table(i);
+      const auto id = static_cast<index::TableId>(i);
+      const bool is_index = id == route_.from->unique;
+      const bool is_rewritten = !route_.steps.empty() && (is_index || id == route_.from->rows);
+      if (id == index::TableId::meta || snapshot_.entries(table) == 0) continue;
+      plan_.tables.push_back({std::string(table.name), snapshot_.entries(table), snapshot_.bytes_of(table),
+                              is_index, is_rewritten});
+    }
+  }
+
+  // What is rewritten takes about as much room in one format as in the next.
+  void measure_room() {
+    std::uint64_t written = 0;
+    for (const MigrationPlan::Table& table : plan_.tables) {
+      plan_.copy_bytes += table.bytes;
+      if (table.is_rewritten) written += table.bytes * plan_.steps.size();
+    }
+    const std::uint64_t reusable = snapshot_.free_bytes();
+    plan_.bytes_needed = written > reusable ? written - reusable : 0;
+    plan_.bytes_free = engine::os::free_bytes(snapshot_.environment()->path());
+  }
+
+  void expect_time() {
+    if (route_.steps.empty()) return;
+    const std::uint64_t total = components_.layout().count(snapshot_);
+    const auto started = std::chrono::steady_clock::now();
+    const auto elapsed = [&] { return std::chrono::steady_clock::now() - started; };
+    const auto rows = components_.layout().all_by_id(snapshot_);
+    Fingerprint sum;
+    std::string record;
+    std::uint64_t sampled = 0;
+    for (ComponentRow row; sampled < kSampleRows && elapsed() < kSampleTime && rows->next(row); ++sampled) {
+      sum += fingerprint_of(row, route_.from->columns);
+      engine::encode_record({"sample", {}}, row, route_.from->class_version, record);
+    }
+    if (sampled == 0) return;
+    const double microseconds = std::chrono::duration<double, std::micro>(elapsed()).count();
+    const double a_row = microseconds / static_cast<double>(sampled) * kStepsCostOfSample;
+    plan_.expected_us = static_cast<std::int64_t>(a_row * static_cast<double>(total * route_.steps.size()));
+  }
+
+  const engine::ReadTransaction& snapshot_;
+  const Route& route_;
+  const MigrationOptions& options_;
+  Progress& progress_;
+  Components components_;
+  MigrationPlan plan_;
+};
+
+}  // namespace
+
+MigrationPlan plan(engine::Environment& environment, std::uint32_t target, const MigrationOptions& options,
+                   std::span<const Step> chain) {
+  const index::Format& to = require_target(target, environment.path());
+  Progress progress(options, "cannot plan for '" + environment.path() + "'");
+  const engine::ReadTransaction snapshot = environment.begin_read();
+  const Route route = route_of(snapshot, to, chain);
+  return Planner(snapshot, route, options, progress).plan();
+}
+
+}  // namespace piecemark::migration
