@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -10,6 +11,14 @@
 #include "workload.h"
 
 namespace piecemark::bench {
+
+// The table before and after instances were told apart: what upgrades and downgrades change.
+enum class Schema : std::uint8_t {
+  old,      // no instance_identifier; unique by drawing and mark
+  current,  // unique by drawing, mark and instance
+};
+
+enum class Access : std::uint8_t { read_only, read_write };
 
 // A store that takes part in the comparison. All of them enforce the same rules: lengths, NOT NULL, the CHECK
 // on the confidence, valid JSON, the composite unique key, the foreign key. Every write is durable when the
@@ -32,7 +41,17 @@ class Contender {
   virtual void begin_snapshot() = 0;
   virtual void end_snapshot() = 0;
 
-  // The row with the query's drawing, mark and instance.
+  virtual Schema schema() const = 0;
+  // From the old schema to the current one and back, each in one transaction, with all rules enforced after.
+  virtual void upgrade() = 0;
+  virtual void downgrade() = 0;
+  // As downgrade(), for rows that the old schema cannot hold: they are set aside, and return with the
+  // upgrade. Only called where ContenderInfo::sets_aside says so.
+  virtual void downgrade_setting_aside() = 0;
+  // Does what a migration has left to do later, outside the clock.
+  virtual void settle() = 0;
+
+  // The row with the query's drawing, mark and instance. In the old schema no row has an instance.
   virtual Tally find(const RowQuery& query) = 0;
   virtual Tally get(const Uuid& id) = 0;
   // The components of a drawing, in any order.
@@ -44,8 +63,11 @@ class Contender {
 struct ContenderInfo {
   std::string name;
   std::string version;
-  // Makes an empty store in this folder, which exists and is empty.
-  std::function<std::unique_ptr<Contender>(const std::filesystem::path& folder)> create;
+  // Makes an empty store in this file.
+  std::function<std::unique_ptr<Contender>(const std::filesystem::path& file, Schema)> create;
+  // Opens a store that was closed: all of it lies in the file then.
+  std::function<std::unique_ptr<Contender>(const std::filesystem::path& file, Access)> open;
+  bool sets_aside = false;  // whether downgrade_setting_aside() can be called
 };
 
 }  // namespace piecemark::bench

@@ -3,8 +3,10 @@
 #include <sqlite3.h>
 
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 
 #include "driver.h"
@@ -22,13 +24,17 @@ PRAGMA mmap_size = 17179869184;
 PRAGMA cache_size = -1048576;
 )sql";
 
-constexpr const char* kSchema = R"sql(
-CREATE TABLE drawings (id BLOB PRIMARY KEY NOT NULL, name TEXT) STRICT;
-CREATE TABLE components (
+constexpr const char* kDrawings = "CREATE TABLE drawings (id BLOB PRIMARY KEY NOT NULL, name TEXT) STRICT";
+
+// The statement that makes the table of the schema, with all its rules.
+std::string create_components(const std::string& table, Schema schema) {
+  const bool is_old = schema == Schema::old;
+  return "CREATE TABLE " + table + R"sql( (
   id BLOB PRIMARY KEY NOT NULL,
   drawing_id BLOB REFERENCES drawings(id) ON DELETE CASCADE,
   piece_mark TEXT NOT NULL CHECK (length(piece_mark) <= 50),
-  instance_identifier TEXT CHECK (length(instance_identifier) <= 10),
+  )sql" + (is_old ? "" : "instance_identifier TEXT CHECK (length(instance_identifier) <= 10),") +
+         R"sql(
   component_type TEXT CHECK (length(component_type) <= 50),
   quantity INTEGER DEFAULT 1,
   material_type TEXT CHECK (length(material_type) <= 100),
@@ -39,23 +45,47 @@ CREATE TABLE components (
   review_status TEXT DEFAULT 'pending' CHECK (length(review_status) <= 20),
   created_at INTEGER,
   updated_at INTEGER,
-  CONSTRAINT unique_piece_mark_instance_per_drawing UNIQUE (drawing_id, piece_mark, instance_identifier)
-) STRICT;
-)sql";
+  CONSTRAINT )sql" +
+         (is_old ? "unique_piece_mark_per_drawing UNIQUE (drawing_id, piece_mark)"
+                 : "unique_piece_mark_instance_per_drawing UNIQUE (drawing_id, piece_mark, "
+                   "instance_identifier)") +
+         ") STRICT";
+}
+
+// What a SELECT lists to get kColumns in order.
+std::string all_columns(Schema schema) {
+  std::string list;
+  for (const ColumnInfo& info : kColumns) {
+    const bool is_missing = schema == Schema::old && info.column == Column::instance_identifier;
+    list += (list.empty() ? "" : ", ") + std::string(is_missing ? "NULL" : info.name);
+  }
+  return list;
+}
+
+// A list of the columns that the table of the schema has, each as write(info) puts it.
+template <class Write>
+std::string own_columns(Schema schema, const Write& write) {
+  std::string list;
+  for (const ColumnInfo& info : kColumns) {
+    if (schema == Schema::old && info.column == Column::instance_identifier) continue;
+    list += (list.empty() ? "" : ", ") + write(info);
+  }
+  return list;
+}
 
 class Database {
  public:
-  explicit Database(const std::filesystem::path& file) {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    check(sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr));
+  Database(const std::filesystem::path& file, int flags) {
+    check(sqlite3_open_v2(file.c_str(), &handle_, flags | SQLITE_OPEN_NOMUTEX, nullptr));
+    execute(kSettings);
   }
   ~Database() { sqlite3_close(handle_); }
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
   sqlite3* handle() { return handle_; }
-  void execute(const char* statements) {
-    check(sqlite3_exec(handle_, statements, nullptr, nullptr, nullptr));
+  void execute(const std::string& statements) {
+    check(sqlite3_exec(handle_, statements.c_str(), nullptr, nullptr, nullptr));
   }
   void check(int code) {
     if (code != SQLITE_OK) throw std::runtime_error(sqlite3_errmsg(handle_));
@@ -96,6 +126,12 @@ class Statement {
   void run() {
     step();
     reset();
+  }
+
+  bool has_rows() {
+    const bool found = step();
+    reset();
+    return found;
   }
 
   // The tally of the rows that it returns, each with kColumns in order.
@@ -152,76 +188,146 @@ class Statement {
   int bound_ = 0;
 };
 
-Database& with_schema(Database& database) {
-  database.execute(kSettings);
-  database.execute(kSchema);
-  return database;
+Schema schema_of(Database& database) {
+  Statement column(database,
+                   "SELECT 1 FROM pragma_table_info('components') WHERE name = 'instance_identifier'");
+  return column.has_rows() ? Schema::current : Schema::old;
 }
 
-std::string select_components(const std::string& condition) {
-  std::string columns;
-  for (const ColumnInfo& info : kColumns) columns += (columns.empty() ? "" : ", ") + std::string(info.name);
-  return "SELECT " + columns + " FROM components " + condition;
+std::string select_components(Schema schema, const std::string& condition) {
+  return "SELECT " + all_columns(schema) + " FROM components " + condition;
 }
+
+std::string key_condition(Schema schema) {
+  const std::string instance = schema == Schema::old ? "NULL" : "instance_identifier";
+  return "WHERE drawing_id = ? AND piece_mark = ? AND " + instance + " IS ?";
+}
+
+// Parameters are numbered as the columns, whether the table has them or not.
+std::string insert_component(Schema schema) {
+  const auto parameter = [](const ColumnInfo& info) {
+    return "?" + std::to_string(static_cast<int>(info.column));
+  };
+  return "INSERT INTO components VALUES (" + own_columns(schema, parameter) + ")";
+}
+
+// What is asked of a table of one schema.
+struct Statements {
+  Statements(Database& database, Schema schema)
+      : find(database, select_components(schema, key_condition(schema))),
+        get(database, select_components(schema, "WHERE id = ?")),
+        read_drawing(database, select_components(schema, "WHERE drawing_id = ?")),
+        scan(database, select_components(schema, "")),
+        insert(database, insert_component(schema)),
+        insert_drawing(database, "INSERT INTO drawings VALUES (?, ?)"),
+        erase(database, "DELETE FROM components WHERE id = ?"),
+        begin(database, "BEGIN"),
+        commit(database, "COMMIT") {}
+
+  Statement find;
+  Statement get;
+  Statement read_drawing;
+  Statement scan;
+  Statement insert;
+  Statement insert_drawing;
+  Statement erase;
+  Statement begin;
+  Statement commit;
+};
 
 class SqliteContender final : public Contender {
  public:
-  explicit SqliteContender(const std::filesystem::path& folder)
-      : database_(folder / "bench.sqlite"), find_(with_schema(database_), select_components(kKey)) {}
+  // Opens the file; with a schema, makes its tables first.
+  SqliteContender(const std::filesystem::path& file, int flags, std::optional<Schema> made = std::nullopt)
+      : database_(file, flags) {
+    if (made) database_.execute(std::string(kDrawings) + ";" + create_components("components", *made));
+    schema_ = schema_of(database_);
+    statements_.emplace(database_, schema_);
+  }
 
   void bulk_load(const Workload& workload) override {
-    begin_.run();
+    statements_->begin.run();
     for (const Drawing& drawing : workload.drawings()) {
-      insert_drawing_.bind(drawing.id).bind(drawing.name).run();
+      statements_->insert_drawing.bind(drawing.id).bind(drawing.name).run();
     }
     for (const Component& component : workload.components()) insert(component);
-    commit_.run();
+    statements_->commit.run();
   }
 
   void insert(const Component& component) override {
-    for_each_column(component, [&](Column, const auto& value) { insert_.bind(value); });
-    insert_.run();
+    Statement& insert = statements_->insert;
+    for_each_column(component, [&](Column, const auto& value) { insert.bind(value); });
+    insert.run();
   }
 
   void erase(const std::vector<Component>& components) override {
-    begin_.run();
-    for (const Component& component : components) erase_.bind(component.id).run();
-    commit_.run();
+    statements_->begin.run();
+    for (const Component& component : components) statements_->erase.bind(component.id).run();
+    statements_->commit.run();
   }
 
-  void begin_snapshot() override { begin_.run(); }
-  void end_snapshot() override { commit_.run(); }
+  Schema schema() const override { return schema_; }
+  void upgrade() override { rebuild(Schema::current, all_columns(Schema::old)); }
+  void downgrade() override {
+    const auto name = [](const ColumnInfo& info) { return std::string(info.name); };
+    rebuild(Schema::old, own_columns(Schema::old, name));
+  }
+  void downgrade_setting_aside() override { throw std::logic_error("SQLite sets nothing aside"); }
+  // Copies the log into the file.
+  void settle() override {
+    database_.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint = 1000");
+  }
+
+  void begin_snapshot() override { statements_->begin.run(); }
+  void end_snapshot() override { statements_->commit.run(); }
 
   Tally find(const RowQuery& query) override {
-    return find_.bind(query.drawing_id).bind(query.piece_mark).bind(query.instance_identifier).read();
+    Statement& find = statements_->find;
+    return find.bind(query.drawing_id).bind(query.piece_mark).bind(query.instance_identifier).read();
   }
-  Tally get(const Uuid& id) override { return get_.bind(id).read(); }
-  Tally read_drawing(const Uuid& id) override { return read_drawing_.bind(id).read(); }
-  Tally scan() override { return scan_.read(); }
+  Tally get(const Uuid& id) override { return statements_->get.bind(id).read(); }
+  Tally read_drawing(const Uuid& id) override { return statements_->read_drawing.bind(id).read(); }
+  Tally scan() override { return statements_->scan.read(); }
 
  private:
-  static constexpr const char* kKey = "WHERE drawing_id = ? AND piece_mark = ? AND instance_identifier IS ?";
+  // https://www.sqlite.org/lang_altertable.html#otheralter: a new table takes the rows and the name of the
+  // old one, because a rule cannot be changed in place. The log stays as it is until settle().
+  void rebuild(Schema schema, const std::string& columns) {
+    database_.execute("PRAGMA wal_autocheckpoint = 0");
+    database_.execute("PRAGMA foreign_keys = OFF");
+    statements_->begin.run();
+    database_.execute(create_components("components_new", schema));
+    database_.execute("INSERT INTO components_new SELECT " + columns + " FROM components");
+    database_.execute("DROP TABLE components");
+    database_.execute("ALTER TABLE components_new RENAME TO components");
+    if (Statement(database_, "PRAGMA foreign_key_check").has_rows()) {
+      throw std::runtime_error("the rebuilt table has components without their drawing");
+    }
+    statements_->commit.run();
+    database_.execute("PRAGMA foreign_keys = ON");
+    schema_ = schema;
+    statements_.emplace(database_, schema);
+  }
 
   Database database_;
-  Statement find_;
-  Statement get_{database_, select_components("WHERE id = ?")};
-  Statement read_drawing_{database_, select_components("WHERE drawing_id = ?")};
-  Statement scan_{database_, select_components("")};
-  Statement insert_{database_, "INSERT INTO components VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
-  Statement insert_drawing_{database_, "INSERT INTO drawings VALUES (?, ?)"};
-  Statement erase_{database_, "DELETE FROM components WHERE id = ?"};
-  Statement begin_{database_, "BEGIN"};
-  Statement commit_{database_, "COMMIT"};
+  Schema schema_ = Schema::current;
+  std::optional<Statements> statements_;
 };
+
+std::unique_ptr<Contender> create(const std::filesystem::path& file, Schema schema) {
+  return std::make_unique<SqliteContender>(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, schema);
+}
+
+std::unique_ptr<Contender> open(const std::filesystem::path& file, Access access) {
+  const bool is_read_only = access == Access::read_only;
+  return std::make_unique<SqliteContender>(file, is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+}
 
 }  // namespace
 }  // namespace piecemark::bench
 
 int main(int argc, char** argv) {
   using namespace piecemark::bench;
-  return run_benchmarks(
-      argc, argv,
-      {.name = "sqlite", .version = sqlite3_libversion(), .create = [](const std::filesystem::path& folder) {
-         return std::make_unique<SqliteContender>(folder);
-       }});
+  return run_benchmarks(argc, argv,
+                        {.name = "sqlite", .version = sqlite3_libversion(), .create = create, .open = open});
 }

@@ -1,17 +1,23 @@
 // Piecemark itself, through its public interface.
 
+#include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "driver.h"
+#include "piecemark/migration.h"
 #include "piecemark/store.h"
 
 namespace piecemark::bench {
 namespace {
 
+constexpr std::uint32_t kOldFormat = 1;
+constexpr std::uint32_t kCurrentFormat = 2;
+
 class StoreContender final : public Contender {
  public:
-  explicit StoreContender(const std::filesystem::path& folder)
-      : store_(Store::create((folder / "bench.pmk").string())) {}
+  explicit StoreContender(Store store) : store_(std::move(store)) {}
 
   void bulk_load(const Workload& workload) override {
     WriteTxn txn = store_.write();
@@ -31,6 +37,14 @@ class StoreContender final : public Contender {
     for (const Component& component : components) txn.erase(component.id);
     txn.commit();
   }
+
+  Schema schema() const override {
+    return store_.info().format == kOldFormat ? Schema::old : Schema::current;
+  }
+  void upgrade() override { migrate(store_, kCurrentFormat); }
+  void downgrade() override { migrate(store_, kOldFormat); }
+  void downgrade_setting_aside() override { migrate(store_, kOldFormat, {.on_loss = OnLoss::stash}); }
+  void settle() override {}
 
   void begin_snapshot() override { snapshot_ = store_.read(); }
   void end_snapshot() override { snapshot_.reset(); }
@@ -77,6 +91,17 @@ class StoreContender final : public Contender {
   std::optional<ReadTxn> snapshot_;
 };
 
+std::unique_ptr<Contender> create(const std::filesystem::path& file, Schema schema) {
+  const std::uint32_t format = schema == Schema::old ? kOldFormat : kCurrentFormat;
+  return std::make_unique<StoreContender>(
+      Store::create(file.string(), {.format = format}, {.write_older_format = true}));
+}
+
+std::unique_ptr<Contender> open(const std::filesystem::path& file, Access access) {
+  return std::make_unique<StoreContender>(
+      Store::open(file.string(), {.read_only = access == Access::read_only}));
+}
+
 }  // namespace
 }  // namespace piecemark::bench
 
@@ -85,7 +110,7 @@ int main(int argc, char** argv) {
   return run_benchmarks(argc, argv,
                         {.name = "piecemark",
                          .version = piecemark::kVersion.to_string(),
-                         .create = [](const std::filesystem::path& folder) {
-                           return std::make_unique<StoreContender>(folder);
-                         }});
+                         .create = create,
+                         .open = open,
+                         .sets_aside = true});
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -198,24 +199,23 @@ Component make_component(Random& random, const Uuid& drawing, const Part& part) 
   return component;
 }
 
-// Appends a drawing's components, marks and instances in the order of their bytes, ids ascending with them.
-void append_drawing(Random& random, Ids& ids, const Uuid& drawing, std::uint64_t size,
-                    std::vector<Component>& components) {
-  const auto first = static_cast<std::ptrdiff_t>(components.size());
-  for (std::uint64_t left = size, number = 1; left > 0; ++number) {
-    const std::uint64_t instances = std::min(instances_of_mark(random), left);
+// A drawing's components, marks and instances in the order of their bytes, ids ascending with them.
+std::vector<Component> make_components(Random& random, Ids& ids, const Uuid& drawing, std::uint64_t size) {
+  std::vector<Component> components;
+  components.reserve(size);
+  for (std::uint64_t number = 1; components.size() < size; ++number) {
+    const std::uint64_t instances = std::min(instances_of_mark(random), size - components.size());
     const Part part = make_part(random, number);
     for (std::uint64_t instance = 1; instance <= instances; ++instance) {
       components.push_back(make_component(random, drawing, part));
       if (instances > 1) components.back().instance_identifier = std::to_string(instance);
     }
-    left -= instances;
   }
-  std::sort(components.begin() + first, components.end(), [](const Component& a, const Component& b) {
+  std::sort(components.begin(), components.end(), [](const Component& a, const Component& b) {
     return std::tie(a.piece_mark, a.instance_identifier) < std::tie(b.piece_mark, b.instance_identifier);
   });
-  std::for_each(components.begin() + first, components.end(),
-                [&](Component& component) { component.id = ids.next(); });
+  for (Component& component : components) component.id = ids.next();
+  return components;
 }
 
 Tally tally_of(const Component& component) {
@@ -226,7 +226,8 @@ Tally tally_of(const Component& component) {
 
 }  // namespace
 
-Workload::Workload(std::uint64_t components, IdOrder id_order) : id_order_(id_order) {
+void for_each_drawing(std::uint64_t components, IdOrder id_order,
+                      const std::function<void(const Drawing&, std::vector<Component>)>& take) {
   Random random(kRows);
   std::vector<std::uint64_t> sizes;
   for (std::uint64_t left = components; left > 0; left -= sizes.back()) {
@@ -234,17 +235,55 @@ Workload::Workload(std::uint64_t components, IdOrder id_order) : id_order_(id_or
   }
 
   Ids drawing_ids(id_order, kDrawingIds);
+  std::vector<Drawing> drawings;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    drawings_.push_back({.id = drawing_ids.next(), .name = "S-" + std::to_string(1'000 + i)});
+    drawings.push_back({.id = drawing_ids.next(), .name = "S-" + std::to_string(1'000 + i)});
   }
-  std::sort(drawings_.begin(), drawings_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::sort(drawings.begin(), drawings.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
 
   Ids component_ids(id_order, kComponentIds);
-  components_.reserve(components);
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    append_drawing(random, component_ids, drawings_[i].id, sizes[i], components_);
+    take(drawings[i], make_components(random, component_ids, drawings[i].id, sizes[i]));
   }
+}
+
+Component in_old_schema(Component component) {
+  if (component.instance_identifier) component.piece_mark += "#" + *component.instance_identifier;
+  component.instance_identifier.reset();
+  return component;
+}
+
+Workload::Workload(std::uint64_t components, IdOrder id_order) : id_order_(id_order) {
+  components_.reserve(components);
+  for_each_drawing(components, id_order, [&](const Drawing& drawing, std::vector<Component> rows) {
+    drawings_.push_back(drawing);
+    std::move(rows.begin(), rows.end(), std::back_inserter(components_));
+  });
   add_queries();
+}
+
+Workload::Workload(IdOrder id_order, std::vector<Drawing> drawings, std::vector<Component> components)
+    : id_order_(id_order), drawings_(std::move(drawings)), components_(std::move(components)) {
+  add_queries();
+}
+
+Workload Workload::in_old_schema() const {
+  std::vector<Component> components;
+  components.reserve(components_.size());
+  for (const Component& component : components_) components.push_back(bench::in_old_schema(component));
+  return {id_order_, drawings_, std::move(components)};
+}
+
+Tally Workload::total_without_instances() const {
+  Tally kept;
+  for (const Component& component : components_) {
+    ComponentRow row = row_of(component);
+    // Of a repeated mark the first instance stays.
+    if (row.instance_identifier.value_or("1") != "1") continue;
+    row.instance_identifier.reset();
+    kept.add(row);
+  }
+  return kept;
 }
 
 void Workload::add_queries() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,17 @@ struct DrawingQuery {
   Tally expected;
 };
 
+// Makes the rows of Workload(components, id_order) drawing by drawing, in the same order, and hands each
+// drawing over with its components.
+//
+// Memory  one drawing's components, and 80 bytes for each drawing
+void for_each_drawing(std::uint64_t components, IdOrder id_order,
+                      const std::function<void(const Drawing&, std::vector<Component>)>& take);
+
+// The component as the old schema can hold it: the instance becomes part of the mark ("G1" and "7" give
+// "G1#7"), which is unique on its drawing then. Rows keep their order: '#' sorts before every digit.
+Component in_old_schema(Component component);
+
 // Drawings and components in the shape of real ones, and the questions to ask about them. The same number of
 // components always gives the same workload.
 //
@@ -44,12 +56,17 @@ class Workload {
  public:
   Workload(std::uint64_t components, IdOrder id_order);
 
+  // The same rows as the old schema can hold them: in_old_schema() of each.
+  Workload in_old_schema() const;
+
   // In the order of their ids.
   const std::vector<Drawing>& drawings() const { return drawings_; }
   // In key order: drawing_id, piece_mark, instance_identifier.
   const std::vector<Component>& components() const { return components_; }
   // Of all components.
   const Tally& total() const { return total_; }
+  // Of what a downgrade leaves in the table: one row of each drawing and mark, without its instance.
+  Tally total_without_instances() const;
 
   // Rows picked at random.
   const std::vector<RowQuery>& row_queries() const { return row_queries_; }
@@ -60,6 +77,7 @@ class Workload {
   std::vector<Component> additions(std::uint64_t count) const;
 
  private:
+  Workload(IdOrder id_order, std::vector<Drawing> drawings, std::vector<Component> components);
   void add_queries();
 
   IdOrder id_order_;

@@ -18,6 +18,8 @@ namespace piecemark::engine {
 namespace {
 
 constexpr unsigned kReadersMax = 1022;
+constexpr std::uint64_t kLockFileBytes =
+    64 * (kReadersMax + 2);  // A cache line for each reader, and the heading.
 constexpr unsigned kTablesMax = 32;
 constexpr unsigned kBaseFlags = MDB_NOSUBDIR | MDB_NOTLS;
 constexpr mdb_mode_t kFileMode = 0664;
@@ -37,14 +39,10 @@ void check(int code, const std::string& attempted, const std::string& path) {
   if (code != MDB_SUCCESS) throw lmdb_error(code, attempted, path);
 }
 
-// FILE.new-<uuid>, or the lock file beside it.
+// FILE.new-<uuid>
 bool is_name_in_creation(std::string_view name, const std::string& base) {
-  constexpr std::size_t kUuidSize = 36;
   const std::string prefix = base + std::string(kNewInfix);
-  if (!name.starts_with(prefix)) return false;
-  name.remove_prefix(prefix.size());
-  if (name.ends_with(kLockSuffix)) name.remove_suffix(kLockSuffix.size());
-  return name.size() == kUuidSize && Uuid::parse(name).has_value();
+  return name.starts_with(prefix) && Uuid::parse(name.substr(prefix.size())).has_value();
 }
 
 // Removes what killed creations of this file have left: nobody holds the lock on it any more.
@@ -53,16 +51,10 @@ void remove_abandoned_creations(const std::string& path) {
   const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
   const std::string folder = path.substr(0, path.size() - base.size());
   for (const std::string& name : os::neighbours_of(path)) {
-    if (!is_name_in_creation(name, base)) continue;
-    os::FileFacts facts;
     os::File abandoned;
-    if (name.ends_with(kLockSuffix)) {
-      const std::string data = folder + name.substr(0, name.size() - kLockSuffix.size());
-      if (os::facts_of(data, facts)) os::remove_quietly(folder + name);
-    } else if (!os::open_file(folder + name, os::Access::read_write, abandoned) &&
-               os::try_lock(abandoned, os::LockMode::exclusive)) {
+    if (is_name_in_creation(name, base) && !os::open_file(folder + name, os::Access::read_write, abandoned) &&
+        os::try_lock(abandoned, os::LockMode::exclusive)) {
       os::remove_quietly(folder + name);
-      os::remove_quietly(folder + name + std::string(kLockSuffix));
     }
   }
 }
@@ -160,6 +152,7 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
   if (!is_alone && reads_without_lock_file_) throw_writer_is_busy("open");
   try {
     if (is_alone && !options_.trusted) check_pages();
+    if (!reads_without_lock_file_) prepare_lock_file();
     open_map();
     if (is_alone && !reads_without_lock_file_) require_own_lock_table(noted_commit(), 1);
     open_tables(tables);
@@ -168,6 +161,17 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
     throw;
   }
   if (is_alone) os::unlock(file_);
+}
+
+// LMDB makes the lock file without claiming room for it, and then maps it.
+void Environment::prepare_lock_file() {
+  const std::string lock_file = path_ + std::string(kLockSuffix);
+  const std::error_code error = os::reserve_file(lock_file, kLockFileBytes);
+  if (error == std::errc::no_space_on_device || error == std::errc::file_too_large ||
+      error.value() == EDQUOT) {
+    throw_system_error(error, "cannot make the lock file of " + quoted(path_), path_);
+  }
+  // Whatever else is wrong with it, LMDB finds out.
 }
 
 void Environment::throw_writer_is_busy(const char* attempted) const {
@@ -254,7 +258,7 @@ void Environment::check_pages() {
                                         "go back to a backup"});
 }
 
-void Environment::open_map() {
+void Environment::open_map(unsigned more_flags) {
   const std::string attempted = "cannot open " + quoted(path_);
   check(mdb_env_create(&handle_), attempted, path_);
   check(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
@@ -262,8 +266,8 @@ void Environment::open_map() {
   // A file larger than the map makes LMDB use the larger size by itself.
   check(mdb_env_set_mapsize(handle_, options_.map_size_bytes), attempted, path_);
   // Without a lock table readers share the lock on the data file, which keeps writers out for as long as they read.
-  const unsigned flags =
-      kBaseFlags | (options_.read_only ? MDB_RDONLY : 0U) | (reads_without_lock_file_ ? MDB_NOLOCK : 0U);
+  const unsigned flags = kBaseFlags | (options_.read_only ? MDB_RDONLY : 0U) |
+                         (reads_without_lock_file_ ? MDB_NOLOCK : 0U) | more_flags;
   const int code = mdb_env_open(handle_, path_.c_str(), flags, kFileMode);
   if (code != MDB_SUCCESS) {
     mdb_env_close(std::exchange(handle_, nullptr));
@@ -328,7 +332,7 @@ void Environment::write_new_file(const std::string& temporary, std::span<const s
                                  const Fill& fill) {
   const std::string attempted = "cannot create " + quoted(temporary);
   std::shared_ptr<Environment> environment(new Environment(temporary, {}));
-  environment->open_map();
+  environment->open_map(MDB_NOLOCK);  // Nobody else knows the file, and a lock file needs room of its own.
   MDB_txn* handle = nullptr;
   check(mdb_txn_begin(environment->handle_, nullptr, 0, &handle), attempted, temporary);
   environment->enter();
@@ -353,10 +357,9 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
   remove_abandoned_creations(path);
 
   const std::string temporary = path + std::string(kNewInfix) + Uuid::generate().to_string();
-  const auto remove_temporary = [&] {
-    os::remove_quietly(temporary);
-    os::remove_quietly(temporary + std::string(kLockSuffix));
-  };
+  // Made now: once the file has its name, nothing may throw that is no failure of it.
+  const std::string folder = os::folder_of(path);
+  const std::string* present = &temporary;
   os::File file;
   if (auto error = os::create_exclusively(temporary, file)) {
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path);
@@ -370,10 +373,10 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
       if (error == std::errc::file_exists) throw name_is_taken;
       throw_system_error(error, attempted, path);
     }
-    remove_temporary();  // Its lock file.
-    if (auto error = os::sync_folder_of(path)) throw_system_error(error, attempted, path);
+    present = &path;
+    if (auto error = os::sync_folder(folder)) throw_system_error(error, attempted, path);
   } catch (...) {
-    remove_temporary();
+    os::remove_quietly(*present);
     throw;
   }
 }
@@ -469,7 +472,9 @@ MDB_txn* Environment::begin(unsigned flags, const char* attempted) {
     }
     code = mdb_txn_begin(handle_, nullptr, flags, &transaction);
   }
-  check(code, std::string("cannot ") + attempted + " " + quoted(path_), path_);
+  // Made on failure only: after a success nothing may throw, for nobody would end the transaction.
+  if (code != MDB_SUCCESS)
+    throw lmdb_error(code, std::string("cannot ") + attempted + " " + quoted(path_), path_);
   return transaction;
 }
 
@@ -556,25 +561,33 @@ void Environment::end_write(MDB_txn* transaction) noexcept {
 }
 
 void Environment::commit(MDB_txn* transaction) {
-  const std::string attempted = "cannot commit to " + quoted(path_);
   if (fork_generation_ != os::fork_generation()) check_usable("commit to");
   const int code = mdb_txn_commit(transaction);
-  std::optional<Error> error;
-  if (code != MDB_SUCCESS) {
-    error = lmdb_error(code, attempted, path_);
+  std::exception_ptr failure;
+  if (code != MDB_SUCCESS) failure = failed_commit(code);
+  leave();
+  turn_.release(file_);
+  if (failure) std::rethrow_exception(failure);
+}
+
+// What to throw after a failed commit. Never throws itself, not even for want of memory: the turn must be given back.
+std::exception_ptr Environment::failed_commit(int code) noexcept {
+  if (code == MDB_MAP_FULL) want_larger_map();
+  try {
+    const Error error = lmdb_error(code, "cannot commit to " + quoted(path_), path_);
     // A full disk is met before anything is made visible, unless LMDB says otherwise when asked again. After
     // any other failure nobody knows what reached the disk.
     MDB_txn* probe = nullptr;
-    if (error->code() != ErrorCode::disk_full ||
+    if (error.code() != ErrorCode::disk_full ||
         mdb_txn_begin(handle_, nullptr, MDB_RDONLY, &probe) == MDB_PANIC) {
       needs_reopen_ = true;
     }
     if (probe != nullptr) mdb_txn_abort(probe);
-    if (code == MDB_MAP_FULL) want_larger_map();
+    return std::make_exception_ptr(error);
+  } catch (...) {
+    needs_reopen_ = true;
+    return std::current_exception();
   }
-  leave();
-  turn_.release(file_);
-  if (error) throw *error;
 }
 
 Environment::Usage Environment::usage() const {

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -81,9 +82,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void open_file();
   void open_checked(std::span<const std::string_view> tables);
   void check_pages();
+  void prepare_lock_file();
   std::uint64_t noted_commit();
   void require_own_lock_table(std::uint64_t noted, std::uint64_t behind_max) const;
-  void open_map();
+  void open_map(unsigned more_flags = 0);
   void open_tables(std::span<const std::string_view> names);
   void settle_after_dead_processes();
   void close() noexcept;
@@ -101,6 +103,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void end_read(MDB_txn* transaction, bool holds_file_lock) noexcept;
   void end_write(MDB_txn* transaction) noexcept;
   void commit(MDB_txn* transaction);
+  std::exception_ptr failed_commit(int code) noexcept;
   void want_larger_map() { wants_larger_map_ = true; }
 
   std::string path_;

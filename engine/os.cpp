@@ -212,8 +212,8 @@ std::error_code sync_file(const std::string& path) {
   return ::fsync(file.descriptor()) == 0 ? std::error_code() : last_error();
 }
 
-std::error_code sync_folder_of(const std::string& path) {
-  return sync_file(folder_of(path));
+std::error_code sync_folder(const std::string& folder) {
+  return sync_file(folder);
 }
 
 std::error_code rename_without_replacing(const std::string& from, const std::string& to) {
@@ -256,6 +256,19 @@ std::error_code write_at(const File& file, std::uint64_t offset, std::string_vie
     offset += static_cast<std::uint64_t>(put);
   }
   return {};
+}
+
+std::error_code reserve_file(const std::string& path, std::uint64_t bytes) {
+  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+  constexpr mode_t kMode = 0664;
+  File file(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, kMode));
+  const bool is_new = static_cast<bool>(file);
+  if (!is_new && errno == EEXIST) file = File(::open(path.c_str(), kFlags));
+  if (!file) return last_error();
+  if (::fallocate(file.descriptor(), 0, 0, static_cast<off_t>(bytes)) == 0 || errno == EOPNOTSUPP) return {};
+  const std::error_code error = last_error();
+  if (is_new) ::unlink(path.c_str());
+  return error;
 }
 
 void remove_quietly(const std::string& path) {

@@ -71,8 +71,8 @@ bool is_terminal(int descriptor);
 void open_missing_standard_streams();
 
 std::error_code sync_file(const std::string& path);
-// Makes a created, renamed or removed name in the file's folder durable.
-std::error_code sync_folder_of(const std::string& path);
+// Makes created, renamed or removed names in the folder durable.
+std::error_code sync_folder(const std::string& folder);
 // Gives the file a new name; fails with std::errc::file_exists where that name is taken.
 std::error_code rename_without_replacing(const std::string& from, const std::string& to);
 std::error_code rename_replacing(const std::string& from, const std::string& to);
@@ -84,6 +84,10 @@ std::error_code write_at(const File& file, std::uint64_t offset, std::string_vie
 std::string folder_of(const std::string& path);
 // Where TMPDIR says, else /tmp.
 std::string temporary_folder();
+// Creates the file where it is missing, and gives it at least so many bytes that take room on the disk: a map over
+// bytes that do not, kills the process on a full disk.
+// Must not be called while this process holds a POSIX lock on the file: closing it would drop the lock.
+std::error_code reserve_file(const std::string& path, std::uint64_t bytes);
 void remove_quietly(const std::string& path);
 // The names in the folder of path, without their folder.
 std::vector<std::string> neighbours_of(const std::string& path);

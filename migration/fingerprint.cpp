@@ -72,11 +72,6 @@ class Canonical {
   engine::Appender bytes_;
 };
 
-std::string& scratch() {
-  thread_local std::string bytes;
-  return bytes;
-}
-
 template <class T>
 bool is_null(const std::optional<T>& value) {
   return !value;
@@ -88,26 +83,26 @@ bool is_null(const T& /*never NULL*/) {
 
 }  // namespace
 
-Fingerprint fingerprint_of(const ComponentRow& row, ColumnSet columns) {
-  Canonical canonical(scratch());
+Fingerprint Fingerprinter::of(const ComponentRow& row, ColumnSet columns) {
+  Canonical canonical(buffer_);
   for_each_column(row, [&](Column column, const auto& value) {
     if (columns.contains(column)) canonical.column(static_cast<std::uint8_t>(column), value);
   });
   return canonical.fingerprint();
 }
 
-Fingerprint fingerprint_of(const Drawing& drawing) {
-  Canonical canonical(scratch());
+Fingerprint Fingerprinter::of(const Drawing& drawing) {
+  Canonical canonical(buffer_);
   canonical.column(1, drawing.id);
   canonical.column(2, drawing.name);
   return canonical.fingerprint();
 }
 
-Fingerprint fingerprint_of_values(const ComponentRow& row, ColumnSet columns) {
+Fingerprint Fingerprinter::of_values(const ComponentRow& row, ColumnSet columns) {
   Fingerprint sum;
   for_each_column(row, [&](Column column, const auto& value) {
     if (!columns.contains(column) || is_null(value)) return;
-    Canonical canonical(scratch());
+    Canonical canonical(buffer_);
     canonical.column(static_cast<std::uint8_t>(Column::id), row.id);
     canonical.column(static_cast<std::uint8_t>(column), value);
     sum += canonical.fingerprint();
@@ -117,11 +112,12 @@ Fingerprint fingerprint_of_values(const ComponentRow& row, ColumnSet columns) {
 
 ContentFingerprint content_fingerprint(const engine::ReadTransaction& transaction,
                                        const index::Components& components, ColumnSet columns) {
+  Fingerprinter fingerprint;
   ContentFingerprint content;
   components.drawings().for_each(
-      transaction, [&](const Drawing& drawing) { content.drawings += fingerprint_of(drawing); });
+      transaction, [&](const Drawing& drawing) { content.drawings += fingerprint.of(drawing); });
   const auto rows = components.layout().all_by_id(transaction);
-  for (ComponentRow row; rows->next(row);) content.components += fingerprint_of(row, columns);
+  for (ComponentRow row; rows->next(row);) content.components += fingerprint.of(row, columns);
   return content;
 }
 

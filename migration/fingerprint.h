@@ -12,10 +12,17 @@
 
 namespace piecemark::migration {
 
-Fingerprint fingerprint_of(const ComponentRow& row, ColumnSet columns);
-Fingerprint fingerprint_of(const Drawing& drawing);
-// The values of these columns, each bound to the id of its row. NULLs do not count.
-Fingerprint fingerprint_of_values(const ComponentRow& row, ColumnSet columns);
+// Threads  one at a time: it has a buffer of its own.
+class Fingerprinter {
+ public:
+  Fingerprint of(const ComponentRow& row, ColumnSet columns);
+  Fingerprint of(const Drawing& drawing);
+  // The values of these columns, each bound to the id of its row. NULLs do not count.
+  Fingerprint of_values(const ComponentRow& row, ColumnSet columns);
+
+ private:
+  std::string buffer_;
+};
 
 ContentFingerprint content_fingerprint(const engine::ReadTransaction& transaction,
                                        const index::Components& components, ColumnSet columns);

@@ -19,13 +19,14 @@ ColumnsOfRun columns_of_run(const index::Format& from, const index::Format& to) 
 
 Holdings count_holdings(const HoldingPlace& place, const ColumnsOfRun& columns,
                         const std::function<void()>& visit) {
+  Fingerprinter fingerprint;
   Holdings sum;
   const auto add = [&](const ComponentRow& row) {
-    sum.components += fingerprint_of(row, columns.shared);
-    sum.extras += fingerprint_of_values(row, columns.extra);
+    sum.components += fingerprint.of(row, columns.shared);
+    sum.extras += fingerprint.of_values(row, columns.extra);
   };
   place.components.drawings().for_each(
-      place.transaction, [&](const Drawing& drawing) { sum.drawings += fingerprint_of(drawing); });
+      place.transaction, [&](const Drawing& drawing) { sum.drawings += fingerprint.of(drawing); });
   const auto rows = place.components.layout().all_by_id(place.transaction);
   for (ComponentRow row; rows->next(row); ++sum.rows_in_table) {
     add(row);
@@ -36,7 +37,7 @@ Holdings count_holdings(const HoldingPlace& place, const ColumnsOfRun& columns,
       add(entry.row);
       ++sum.rows_in_stash;
     } else {
-      sum.extras += fingerprint_of_values(entry.row, columns.extra);
+      sum.extras += fingerprint.of_values(entry.row, columns.extra);
     }
     visit();
   });

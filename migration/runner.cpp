@@ -212,7 +212,7 @@ std::optional<Receipt> run(engine::Environment& environment, std::uint32_t targe
                                            {},
                                            "close the store and open it again"});
   }
-  const Receipt receipt = Run(snapshots, transaction, route, options, progress).perform();
+  Receipt receipt = Run(snapshots, transaction, route, options, progress).perform();
   transaction.commit();
   return receipt;
 }
@@ -228,7 +228,8 @@ std::optional<Receipt> run_into(const std::string& output, engine::Environment& 
   engine::Environment::create(output, index::kTables, [&](engine::WriteTransaction& transaction) {
     receipt = Run(snapshots, transaction, route, options, progress).perform();
   });
-  return route.steps.empty() ? std::nullopt : receipt;
+  if (route.steps.empty()) receipt.reset();
+  return receipt;
 }
 
 }  // namespace piecemark::migration

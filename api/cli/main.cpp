@@ -53,7 +53,9 @@ int main(int argc, char** argv) {
   cli::add_file_verbs(program, status);
   cli::add_text_verbs(program, status);
   cli::add_row_verbs(program, status);
-  cli::add_migration_verbs(program, status);
+  cli::add_migration_verbs(program);
+  cli::add_stash_verbs(program);
+  cli::add_proof_verbs(program, status);
 
   try {
     require_known_verb(program, argc, argv);

@@ -106,6 +106,21 @@ std::string in_bytes(std::uint64_t bytes) {
   return text.data();
 }
 
+std::string in_duration(std::int64_t microseconds) {
+  constexpr std::int64_t kMinute = 60;
+  const double seconds = static_cast<double>(microseconds) / 1e6;
+  std::array<char, 32> text{};
+  if (seconds < 0.01) return "0.01 s";
+  if (seconds < 2 * kMinute) {
+    std::snprintf(text.data(), text.size(), seconds < 10 ? "%.2f s" : "%.0f s", seconds);
+  } else {
+    const auto whole = static_cast<std::int64_t>(seconds);
+    std::snprintf(text.data(), text.size(), "%lld min %lld s", static_cast<long long>(whole / kMinute),
+                  static_cast<long long>(whole % kMinute));
+  }
+  return text.data();
+}
+
 void RowPrinter::add(const ComponentRow& row) {
   ++row_count_;
   if (as_json_) {
@@ -147,8 +162,13 @@ ProgressLine::~ProgressLine() {
   clear();
 }
 
+void ProgressLine::wipe() {
+  if (is_shown_ && std::exchange(is_drawn_, false)) std::fputs("\r\033[K", stderr);
+}
+
 void ProgressLine::clear() {
-  if (std::exchange(is_shown_, false)) std::fputs("\r\033[K", stderr);
+  wipe();
+  is_shown_ = false;
 }
 
 void ProgressLine::update(std::uint64_t rows, std::uint64_t done, std::uint64_t total) {
@@ -158,6 +178,7 @@ void ProgressLine::update(std::uint64_t rows, std::uint64_t done, std::uint64_t 
   constexpr std::size_t kBarWidth = 24;
   const double seconds = std::max(0.001, std::chrono::duration<double>(now - started_).count());
   std::string line = "\r\033[K" + task_;
+  is_drawn_ = true;
   if (total > 0) {
     const auto filled =
         static_cast<std::size_t>(static_cast<double>(kBarWidth) *
@@ -171,6 +192,7 @@ void ProgressLine::update(std::uint64_t rows, std::uint64_t done, std::uint64_t 
     const double left = seconds * static_cast<double>(total - done) / static_cast<double>(done);
     line += ", " + std::to_string(static_cast<long>(left) + 1) + " s left";
   }
+  if (!phase_.empty()) line += "  (" + std::string(phase_) + ")";
   std::fputs(line.c_str(), stderr);
 }
 

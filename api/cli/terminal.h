@@ -24,6 +24,8 @@ bool output_is_terminal();
 // 12972 -> "12,972"; 4321000 -> "4.3 MB"
 std::string with_commas(std::uint64_t number);
 std::string in_bytes(std::uint64_t bytes);
+// 83000 -> "0.08 s"; 150000000 -> "2 min 30 s"
+std::string in_duration(std::int64_t microseconds);
 
 // Components as a table on a terminal; as NDJSON elsewhere, or where asked for.
 class RowPrinter {
@@ -49,12 +51,18 @@ class ProgressLine {
 
   // done of total in any unit; total 0 where nobody knows.
   void update(std::uint64_t rows, std::uint64_t done, std::uint64_t total);
-  // Wipes the line for good, before anything else is printed.
+  // What it is doing just now; shown with the next update.
+  void set_phase(std::string_view phase) { phase_ = phase; }
+  // Wipes the line, before something else is printed.
+  void wipe();
+  // Wipes it for good.
   void clear();
 
  private:
   std::string task_;
+  std::string_view phase_;
   bool is_shown_;
+  bool is_drawn_ = false;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point drawn_;
 };

@@ -14,9 +14,11 @@ enum ExitStatus : int {
   exit_file_unusable = 3,  // corrupt, too new, locked, no permission, disk full
 };
 
-void add_file_verbs(CLI::App& program, int& status);       // create info formats current check
-void add_text_verbs(CLI::App& program, int& status);       // import export exec
-void add_row_verbs(CLI::App& program, int& status);        // get find list
-void add_migration_verbs(CLI::App& program, int& status);  // upgrade downgrade history fingerprint verify
+void add_file_verbs(CLI::App& program, int& status);   // create info formats current check
+void add_text_verbs(CLI::App& program, int& status);   // import export exec
+void add_row_verbs(CLI::App& program, int& status);    // get find list
+void add_migration_verbs(CLI::App& program);           // plan upgrade downgrade
+void add_stash_verbs(CLI::App& program);               // stash list, stash export, stash drop
+void add_proof_verbs(CLI::App& program, int& status);  // history fingerprint verify
 
 }  // namespace piecemark::cli

@@ -126,12 +126,14 @@ void info(const FileArguments& arguments) {
   }
 }
 
+// The chain, newest first, as migration tools show their revisions.
 void formats() {
   const auto formats = known_formats();
   for (auto format = formats.rbegin(); format != formats.rend(); ++format) {
-    const std::string step = format->step.empty() ? "base" : std::string(format->step);
-    print_line(std::to_string(format->number) + "  " + step +
-               (format->number == newest_format() ? "  (head)" : "") + "  " + std::string(format->summary));
+    const bool is_base = format->step.empty();
+    print_line((is_base ? "base -> " : std::to_string(format->number - 1) + " -> ") +
+               std::to_string(format->number) + (format->number == newest_format() ? " (head)" : "") + "  " +
+               (is_base ? "" : std::string(format->step) + "  ") + std::string(format->summary));
   }
 }
 

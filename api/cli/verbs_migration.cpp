@@ -1,8 +1,9 @@
-// Verbs about formats and content: upgrade, downgrade, history, fingerprint, verify.
+// Verbs that take a store from format to format: plan, upgrade, downgrade.
 #include <charconv>
 #include <memory>
-#include <optional>
 
+#include "api/cli/migration_progress.h"
+#include "api/cli/receipt_text.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "api/text/json_writer.h"
@@ -15,13 +16,9 @@ namespace {
 struct MigrationArguments {
   std::string file;
   std::string to = "head";
+  std::string output;
   OnLoss on_loss = OnLoss::refuse;
-};
-
-struct ContentArguments {
-  std::string file;
-  std::optional<std::uint32_t> as_format;
-  std::vector<std::string> without;
+  ProgressStyle progress = ProgressStyle::automatic;
   bool as_json = false;
 };
 
@@ -47,213 +44,230 @@ std::uint32_t target_format(const std::string& text, std::uint32_t current) {
   return number < current ? current - number : 0;
 }
 
-std::string describe(const SetAside& entry) {
-  std::string line;
-  {
-    text::JsonObject object(line);
-    object.add("what", entry.what == SetAside::What::row ? "row" : "identifier");
-    object.add("reason", entry.reason);
-    object.add("id", entry.component.id.to_string());
-    if (entry.component.drawing_id) {
-      object.add("drawing_id", entry.component.drawing_id->to_string());
-    } else {
-      object.add_null("drawing_id");
-    }
-    object.add("piece_mark", entry.component.piece_mark);
-    if (entry.component.instance_identifier) {
-      object.add("instance_identifier", *entry.component.instance_identifier);
-    } else {
-      object.add_null("instance_identifier");
-    }
-  }
-  return line;
+void require_direction(std::uint32_t current, std::uint32_t target, bool is_upgrade) {
+  const bool is_known = current <= known_formats().back().number;  // Otherwise migrate() says what to do.
+  if (!is_known || (is_upgrade ? target >= current : target <= current)) return;
+  throw CLI::ValidationError("--to", "format " + std::to_string(target) +
+                                         (is_upgrade ? " is older than" : " is newer than") +
+                                         " the file's format " + std::to_string(current) + "; use " +
+                                         (is_upgrade ? "downgrade" : "upgrade"));
 }
 
-void print_receipt(const Receipt& receipt) {
-  std::string steps;
-  for (const std::string& step : receipt.steps) steps += (steps.empty() ? "" : ", ") + step;
-  print_line("format " + std::to_string(receipt.from) + " -> " + std::to_string(receipt.to) + " (" + steps +
-             ")");
-  print_line("  rows         " + std::to_string(receipt.before.rows_in_table) + " before, " +
-             std::to_string(receipt.after.rows_in_table) + " after");
-  if (receipt.to < receipt.from) {
-    print_line("  stashed      " + std::to_string(receipt.stashed_rows) + " rows, " +
-               std::to_string(receipt.stashed_identifiers) + " instance identifiers");
-  } else {
-    print_line("  returned     " + std::to_string(receipt.returned_rows) + " rows, " +
-               std::to_string(receipt.returned_identifiers) + " instance identifiers");
-    if (receipt.left_over > 0)
-      print_line("  left over    " + std::to_string(receipt.left_over) +
-                 " entries of the stash could not return and are kept there");
-  }
-  print_line("  fingerprint  " + receipt.after.components.to_string() + ", table and stash, as before");
-  print_line("  receipt      " + std::to_string(receipt.number) + ", " +
-             std::to_string(receipt.duration_us / 1000) + " ms");
+void print_set_aside_line(const SetAside& entry) {
+  std::string line;
+  text::append_json(line, entry);
+  print_line(line);
 }
 
 void migrate_to(const MigrationArguments& arguments, bool is_upgrade) {
-  Store store = Store::open(arguments.file);
-  const std::uint32_t current = store.info().format;
-  const std::uint32_t target = target_format(arguments.to, current);
-  const bool is_known = current <= known_formats().back().number;  // Otherwise migrate() says what to do.
-  if (is_known && (is_upgrade ? target < current : target > current)) {
-    throw CLI::ValidationError("--to", "format " + std::to_string(target) +
-                                           (is_upgrade ? " is older than" : " is newer than") +
-                                           " the file's format " + std::to_string(current) + "; use " +
-                                           (is_upgrade ? "downgrade" : "upgrade"));
-  }
+  const bool makes_copy = !arguments.output.empty();
+  Store store = Store::open(arguments.file, {.read_only = makes_copy});
+  const StoreInfo info = store.info();
+  const std::uint32_t target = target_format(arguments.to, info.format);
+  require_direction(info.format, target, is_upgrade);
+  MigrationProgressReport progress(is_upgrade ? "upgrading" : "downgrading", arguments.progress,
+                                   info.components);
   // What a downgrade would set aside is its answer, and goes to standard output line by line.
   const bool lists_refused = !is_upgrade && arguments.on_loss == OnLoss::refuse;
+  const MigrationOptions options{
+      .on_loss = arguments.on_loss,
+      .on_set_aside =
+          [&](const SetAside& entry) {
+            progress.pause();
+            if (lists_refused || is_upgrade) print_set_aside_line(entry);
+          },
+      .on_progress = [&](const MigrationProgress& now) { return progress.update(now); },
+  };
   const auto receipt =
-      migrate(store, target, {.on_loss = arguments.on_loss, .on_set_aside = [&](const SetAside& entry) {
-                                if (lists_refused || is_upgrade) print_line(describe(entry));
-                              }});
-  if (receipt) {
-    print_receipt(*receipt);
-  } else {
-    print_line("'" + arguments.file + "' has format " + std::to_string(target) + " already");
+      makes_copy ? migrate_into(arguments.output, store, target, options) : migrate(store, target, options);
+  progress.finish();
+  if (receipt) print_receipt(*receipt);
+  if (!receipt) print_line("'" + arguments.file + "' has format " + std::to_string(target) + " already");
+  if (makes_copy) {
+    const StoreInfo copy = Store::open(arguments.output, {.read_only = true}).info();
+    print_line("written to '" + arguments.output + "', " + in_bytes(copy.file_bytes) + "; '" +
+               arguments.file + "', " + in_bytes(info.file_bytes) + ", is as it was");
   }
 }
 
-void append_fingerprint(std::string& to, const Fingerprint& fingerprint) {
-  text::JsonObject(to).add("rows", fingerprint.rows).add("fingerprint", fingerprint.to_string());
+// ---- plan
+
+std::string verb_for(const MigrationPlan& plan) {
+  return plan.to < plan.from ? "downgrade" : "upgrade";
 }
 
-void append_holdings(std::string& to, const Holdings& holdings) {
-  text::JsonObject object(to);
-  object.add("rows_in_table", holdings.rows_in_table).add("rows_in_stash", holdings.rows_in_stash);
-  append_fingerprint(object.begin("drawings"), holdings.drawings);
-  append_fingerprint(object.begin("components"), holdings.components);
-  append_fingerprint(object.begin("extras"), holdings.extras);
+void print_table(const MigrationPlan::Table& table, std::string_view label) {
+  constexpr std::size_t kNameWidth = 14;
+  print_line("  " + std::string(label) + table.name + std::string(kNameWidth - table.name.size(), ' ') +
+             with_commas(table.rows) + (table.is_index ? " entries, " : " rows, ") + in_bytes(table.bytes) +
+             (!table.is_rewritten ? ""
+              : table.is_index    ? ", rebuilt"
+                                  : ", rewritten"));
 }
 
-std::string receipt_as_json(const Receipt& receipt) {
-  std::string line;
-  {
-    text::JsonObject object(line);
-    object.add("number", std::uint64_t{receipt.number})
-        .add("from", std::uint64_t{receipt.from})
-        .add("to", std::uint64_t{receipt.to});
-    std::string& steps = object.begin("steps");
-    steps += '[';
-    for (const std::string& step : receipt.steps) {
-      if (!steps.ends_with('[')) steps += ',';
-      text::append_json_string(steps, step);
-    }
-    steps += ']';
-    append_holdings(object.begin("before"), receipt.before);
-    append_holdings(object.begin("after"), receipt.after);
-    object.add("stashed_rows", receipt.stashed_rows).add("stashed_identifiers", receipt.stashed_identifiers);
-    object.add("returned_rows", receipt.returned_rows)
-        .add("returned_identifiers", receipt.returned_identifiers);
-    object.add("left_over", receipt.left_over).add("library_version", receipt.library_version);
-    object.add("started_at", receipt.started_at.to_string());
-    object.add("duration_us", static_cast<std::uint64_t>(receipt.duration_us));
-  }
-  return line;
-}
-
-void history_of(const ContentArguments& arguments) {
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
-  for (const Receipt& receipt : history(snapshot)) {
-    if (arguments.as_json) {
-      print_line(receipt_as_json(receipt));
-    } else {
-      print(receipt.started_at.to_string() + "  piecemark " + receipt.library_version + "  ");
-      print_receipt(receipt);
-    }
-  }
-}
-
-void print_fingerprint(const ContentArguments& arguments) {
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
-  ColumnSet columns = columns_of_format(arguments.as_format.value_or(snapshot.format()));
-  for (const std::string& name : arguments.without) {
-    const auto column = column_named(name);
-    if (!column) throw CLI::ValidationError("--without", "components has no column '" + name + "'");
-    columns.remove(*column);
-  }
-  const ContentFingerprint content = fingerprint(snapshot, columns);
-  if (arguments.as_json) {
-    std::string line;
-    {
-      text::JsonObject object(line);
-      append_fingerprint(object.begin("components"), content.components);
-      append_fingerprint(object.begin("drawings"), content.drawings);
-    }
-    print_line(line);
+void print_plan(const MigrationPlan& plan, const std::string& file) {
+  print_line("plan: '" + file + "' from format " + std::to_string(plan.from) + " to " +
+             std::to_string(plan.to));
+  if (plan.steps.empty()) {
+    print_line("  nothing to do: the file has this format already");
     return;
   }
-  print_line("components  " + content.components.to_string() + "  " +
-             std::to_string(content.components.rows) + " rows");
-  print_line("drawings    " + content.drawings.to_string() + "  " + std::to_string(content.drawings.rows) +
-             " rows");
+  std::string steps;
+  for (const std::string& step : plan.steps) steps += (steps.empty() ? "" : ", ") + step;
+  print_line("  steps        " + steps + (plan.to < plan.from ? " (downwards)" : ""));
+  std::string_view label = "tables       ";
+  for (const MigrationPlan::Table& table : plan.tables) {
+    print_table(table, label);
+    label = "             ";
+  }
+  if (plan.to < plan.from) {
+    print_line("  set aside    " + count_of(plan.stashed_rows, plan.stashed_identifiers));
+  } else {
+    print_line("  return       " + count_of(plan.returned_rows, plan.returned_identifiers));
+    print_line("  left over    " + std::to_string(plan.left_over) +
+               " entries of the stash that cannot return");
+  }
+  print_line("  disk         grows by up to " + in_bytes(plan.bytes_needed) + ", " +
+             in_bytes(plan.bytes_free) + " free; with --output the new file takes about " +
+             in_bytes(plan.copy_bytes));
+  print_line("  time         about " + in_duration(plan.expected_us));
+  if (!plan.has_room()) {
+    print_line("  next         make room on the disk, or write to another one with --output");
+    return;
+  }
+  print_line("  next         piecemark " + verb_for(plan) + " " + file + " --to " + std::to_string(plan.to) +
+             (plan.would_lose() ? " --on-conflict stash" : ""));
 }
 
-int verify_file(const ContentArguments& arguments) {
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
-  const Verification result = verify(snapshot);
-  for (const std::string& problem : result.problems) print_line("problem     " + problem);
-  if (result.problem_count > result.problems.size()) {
-    print_line("            and " + std::to_string(result.problem_count - result.problems.size()) + " more");
+void print_plan_json(const MigrationPlan& plan, const std::string& file) {
+  std::string rest;
+  {
+    text::JsonObject object(rest);
+    object.add("file", file).add("from", std::uint64_t{plan.from}).add("to", std::uint64_t{plan.to});
+    text::append_json(object.begin("steps"), plan.steps);
+    std::string& tables = object.begin("tables") += '[';
+    for (const MigrationPlan::Table& table : plan.tables) {
+      if (!tables.ends_with('[')) tables += ',';
+      text::JsonObject(tables)
+          .add("name", table.name)
+          .add("rows", table.rows)
+          .add("bytes", table.bytes)
+          .add("is_index", table.is_index)
+          .add("is_rewritten", table.is_rewritten);
+    }
+    tables += ']';
+    object.add("stashed_rows", plan.stashed_rows).add("stashed_identifiers", plan.stashed_identifiers);
+    object.add("returned_rows", plan.returned_rows).add("returned_identifiers", plan.returned_identifiers);
+    object.add("left_over", plan.left_over);
+    object.add("bytes_needed", plan.bytes_needed).add("bytes_free", plan.bytes_free);
+    object.add("copy_bytes", plan.copy_bytes);
+    object.add("expected_us", static_cast<std::uint64_t>(plan.expected_us));
   }
-  print_line("checked     " + std::to_string(result.components) + " components, " +
-             std::to_string(result.drawings) + " drawings, " + std::to_string(result.stash_entries) +
-             " stash entries, " + std::to_string(result.receipts) + " receipts");
-  if (result.is_clean()) {
-    print_line("clean       checksums, index entries, constraints and counters hold");
-    return exit_done;
+  print("],");
+  print_line(std::string_view(rest).substr(1));
+}
+
+// One object in JSON. Its first member is what is set aside or cannot return, so that memory does not grow with it.
+class SetAsidePrinter {
+ public:
+  explicit SetAsidePrinter(bool as_json) : as_json_(as_json) {
+    if (as_json_) print("{\"set_aside\":[");
   }
-  print_error("'" + arguments.file + "' failed verification: corrupt_record\n  found      " +
-              std::to_string(result.problem_count) +
-              " problems\n  next       stop writing to this file and go back to a backup");
-  return exit_refused;
+  void add(const SetAside& entry) {
+    if (as_json_) {
+      std::string text(is_first_ ? "" : ",");
+      text::append_json(text, entry);
+      print(text);
+    } else {
+      print_line(line_of(entry));
+    }
+    is_first_ = false;
+  }
+
+ private:
+  static std::string line_of(const SetAside& entry) {
+    const Component& component = entry.component;
+    std::string text = entry.what == SetAside::What::row ? "row         " : "identifier  ";
+    text += component.id.to_string() + "  drawing " +
+            (component.drawing_id ? component.drawing_id->to_string() : "NULL") + "  mark ";
+    text::append_json_string(text, component.piece_mark);
+    if (component.instance_identifier) {
+      text += "  instance ";
+      text::append_json_string(text, *component.instance_identifier);
+    }
+    return text + ": " + entry.reason;
+  }
+
+  bool as_json_;
+  bool is_first_ = true;
+};
+
+void plan(const MigrationArguments& arguments) {
+  const Store store = Store::open(arguments.file, {.read_only = true});
+  const StoreInfo info = store.info();
+  const std::uint32_t target = target_format(arguments.to, info.format);
+  MigrationProgressReport progress("planning", ProgressStyle::automatic, info.components);
+  SetAsidePrinter printer(arguments.as_json);
+  const MigrationPlan plan =
+      plan_migration(store, target,
+                     {.on_set_aside =
+                          [&](const SetAside& entry) {
+                            progress.pause();
+                            printer.add(entry);
+                          },
+                      .on_progress = [&](const MigrationProgress& now) { return progress.update(now); }});
+  progress.finish();
+  arguments.as_json ? print_plan_json(plan, arguments.file) : print_plan(plan, arguments.file);
 }
 
 const std::map<std::string, OnLoss> kOnLoss{{"refuse", OnLoss::refuse}, {"stash", OnLoss::stash}};
+const std::map<std::string, ProgressStyle> kProgress{
+    {"auto", ProgressStyle::automatic}, {"json", ProgressStyle::json}, {"none", ProgressStyle::none}};
 
 }  // namespace
 
-void add_migration_verbs(CLI::App& program, int& status) {
-  const auto upgrading = std::make_shared<MigrationArguments>();
-  CLI::App* verb = program.add_subcommand(
-      "upgrade", "Take a store to a newer format, with all that a downgrade had set aside");
-  verb->add_option("FILE", upgrading->file, "The store")->required();
-  verb->add_option("--to", upgrading->to, "Format to reach (default: head)")->option_text("N|NAME|head|+1");
-  verb->callback([upgrading] { migrate_to(*upgrading, true); });
+void add_migration_verbs(CLI::App& program) {
+  const auto add = [&](const char* name, const char* description) {
+    const auto arguments = std::make_shared<MigrationArguments>();
+    CLI::App* verb = program.add_subcommand(name, description);
+    verb->add_option("FILE", arguments->file, "The store")->required();
+    return std::pair(verb, arguments);
+  };
+  const auto add_run_options = [](CLI::App* verb, const std::shared_ptr<MigrationArguments>& arguments) {
+    verb->add_option("--output", arguments->output, "Write a new file, and leave FILE as it is")
+        ->option_text("NEW");
+    verb->add_option("--progress", arguments->progress,
+                     "On standard error: a bar on a terminal (auto), JSON lines, or nothing")
+        ->transform(CLI::Transformer(kProgress))
+        ->option_text("auto|json|none");
+  };
 
-  const auto downgrading = std::make_shared<MigrationArguments>();
-  verb = program.add_subcommand(
-      "downgrade", "Take a store to an older format; what that cannot hold is listed, or set aside");
-  verb->add_option("FILE", downgrading->file, "The store")->required();
-  verb->add_option("--to", downgrading->to, "Format to reach")->required()->option_text("N|NAME|base|-1");
-  verb->add_option("--on-conflict", downgrading->on_loss,
+  const auto [planning, plan_arguments] =
+      add("plan", "Say what an upgrade or downgrade would do, without doing it");
+  planning->add_option("--to", plan_arguments->to, "Format to reach (default: head)")
+      ->option_text("N|NAME|head|base|+1|-1");
+  planning->add_flag("--json", plan_arguments->as_json, "Print JSON");
+  planning->callback([arguments = plan_arguments] { plan(*arguments); });
+
+  const auto [upgrade, upgrade_arguments] =
+      add("upgrade", "Take a store to a newer format, with all that a downgrade had set aside");
+  upgrade->add_option("--to", upgrade_arguments->to, "Format to reach (default: head)")
+      ->option_text("N|NAME|head|+1");
+  add_run_options(upgrade, upgrade_arguments);
+  upgrade->callback([arguments = upgrade_arguments] { migrate_to(*arguments, true); });
+
+  const auto [downgrade, downgrade_arguments] =
+      add("downgrade", "Take a store to an older format; what that cannot hold is listed, or set aside");
+  downgrade->add_option("--to", downgrade_arguments->to, "Format to reach")
+      ->required()
+      ->option_text("N|NAME|base|-1");
+  downgrade
+      ->add_option("--on-conflict", downgrade_arguments->on_loss,
                    "For what the older format cannot hold: refuse (default) or stash")
       ->transform(CLI::Transformer(kOnLoss))
       ->option_text("refuse|stash");
-  verb->callback([downgrading] { migrate_to(*downgrading, false); });
-
-  const auto content = std::make_shared<ContentArguments>();
-  const auto add = [&](const char* name, const char* description) {
-    CLI::App* added = program.add_subcommand(name, description);
-    added->add_option("FILE", content->file, "The store")->required();
-    return added;
-  };
-  verb = add("history", "Print the receipts of past migrations");
-  verb->add_flag("--json", content->as_json, "Print NDJSON");
-  verb->callback([content] { history_of(*content); });
-
-  verb = add("fingerprint", "Print the fingerprint of the content, which does not depend on format or order");
-  verb->add_option("--as", content->as_format, "Over the columns of this format (default: the file's)");
-  verb->add_option("--without", content->without, "Columns to leave out")
-      ->delimiter(',')
-      ->option_text("COLUMN,...");
-  verb->add_flag("--json", content->as_json, "Print JSON");
-  verb->callback([content] { print_fingerprint(*content); });
-
-  add("verify", "Check every checksum, index entry, constraint and counter")->callback([content, &status] {
-    status = verify_file(*content);
-  });
+  add_run_options(downgrade, downgrade_arguments);
+  downgrade->callback([arguments = downgrade_arguments] { migrate_to(*arguments, false); });
 }
 
 }  // namespace piecemark::cli

@@ -102,9 +102,14 @@ JsonObject& JsonObject::add_text_or_null(std::string_view name, std::string_view
   return text.empty() ? add_null(name) : add(name, text);
 }
 
-void append_json(std::string& to, const ComponentRow& row) {
+JsonObject& JsonObject::add_nullable(std::string_view name, const std::optional<std::string>& text) {
+  return text ? add(name, std::string_view(*text)) : add_null(name);
+}
+
+void append_json(std::string& to, const ComponentRow& row, ColumnSet columns) {
   JsonObject object(to);
   for_each_column(row, [&](Column column, const auto& value) {
+    if (!columns.contains(column)) return;
     std::string& out = object.begin(info_of(column).name);
     if (column != Column::bounding_box) {
       ValueWriter{out}(value);
@@ -119,6 +124,26 @@ void append_json(std::string& to, const Drawing& drawing) {
   object.add("id", drawing.id.to_string());
   ValueWriter{object.begin("name")}(drawing.name ? std::optional<std::string_view>(*drawing.name)
                                                  : std::nullopt);
+}
+
+void append_json(std::string& to, const SetAside& entry) {
+  const Component& component = entry.component;
+  JsonObject object(to);
+  object.add("what", entry.what == SetAside::What::row ? "row" : "identifier").add("reason", entry.reason);
+  object.add("id", component.id.to_string());
+  object.add_nullable("drawing_id",
+                      component.drawing_id ? std::optional(component.drawing_id->to_string()) : std::nullopt);
+  object.add("piece_mark", component.piece_mark);
+  object.add_nullable("instance_identifier", component.instance_identifier);
+}
+
+void append_json(std::string& to, const std::vector<std::string>& texts) {
+  to += '[';
+  for (const std::string& text : texts) {
+    if (!to.ends_with('[')) to += ',';
+    append_json_string(to, text);
+  }
+  to += ']';
 }
 
 }  // namespace piecemark::text

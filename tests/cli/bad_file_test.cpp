@@ -145,8 +145,7 @@ TEST_F(BadFileTest, NoPermission) {
 
 TEST_F(BadFileTest, LmdbFileOfAnotherProgram) {
   constexpr std::array<std::string_view, 1> kTables{"other"};
-  engine::Environment::create(folder_.path("other.mdb"), kTables,
-                              [](engine::WriteTransaction&, std::span<const engine::Table>) {});
+  engine::Environment::create(folder_.path("other.mdb"), kTables, [](engine::WriteTransaction&) {});
   expect_refused(folder_.path("other.mdb"), "not_a_store", "an LMDB file without the table");
 }
 

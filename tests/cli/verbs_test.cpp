@@ -220,10 +220,10 @@ TEST_F(VerbsTest, OldFilesAreCheckedUpgradedAndBroughtBack) {
 }
 
 TEST_F(VerbsTest, FormatsShowsTheChain) {
-  EXPECT_EQ(
-      piecemark({"formats"}).out,
-      "2  add_instance_identifier  (head)  instances of a piece mark are told apart by instance_identifier\n"
-      "1  base  a piece mark occurs once on a drawing\n");
+  EXPECT_EQ(piecemark({"formats"}).out,
+            "1 -> 2 (head)  add_instance_identifier  instances of a piece mark are told apart by "
+            "instance_identifier\n"
+            "base -> 1  a piece mark occurs once on a drawing\n");
 }
 
 TEST_F(VerbsTest, FingerprintLeavesColumnsOut) {
@@ -255,8 +255,9 @@ TEST_F(VerbsTest, WrongWordsAreUsageErrors) {
 }
 
 TEST_F(VerbsTest, EveryVerbHelps) {
-  for (const char* verb : {"create", "info", "import", "export", "exec", "get", "find", "list", "formats",
-                           "current", "history", "check", "upgrade", "downgrade", "fingerprint", "verify"}) {
+  for (const char* verb :
+       {"create", "info", "import", "export", "exec", "get", "find", "list", "formats", "current", "history",
+        "check", "plan", "upgrade", "downgrade", "stash", "fingerprint", "verify"}) {
     const Finished finished = piecemark({verb, "--help"});
     EXPECT_EQ(finished.status, 0) << verb;
     EXPECT_THAT(finished.out, HasSubstr(verb));

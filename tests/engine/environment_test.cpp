@@ -63,11 +63,9 @@ TEST_F(EnvironmentTest, FailedCreationLeavesNothing) {
 TEST_F(EnvironmentTest, CreationRemovesWhatAKilledOneHasLeft) {
   const std::string left = "other.new-01a20283-6674-73a3-aa7f-f777f6b7bdea";
   folder_.write(left, "half a file");
-  folder_.write(left + "-lock", "");
   folder_.write("other.new-2026", "somebody's");
   Environment::create(folder_.path("other"), kTables, [](WriteTransaction&) {});
   EXPECT_FALSE(fs::exists(folder_.path(left)));
-  EXPECT_FALSE(fs::exists(folder_.path(left + "-lock")));
   EXPECT_TRUE(fs::exists(folder_.path("other.new-2026"))) << "a name of another kind is not ours to remove";
 }
 

@@ -22,13 +22,13 @@ const Component kComponent{
 };
 
 std::string of(const Component& component, ColumnSet columns = ColumnSet::all()) {
-  return fingerprint_of(row_of(component), columns).to_string();
+  return Fingerprinter().of(row_of(component), columns).to_string();
 }
 
 // Receipts in files that exist hold these numbers.
 TEST(Fingerprint, IsFrozen) {
   EXPECT_EQ(of(kComponent), "d55d861ac29fd831ac14f1619bd39a11");
-  EXPECT_EQ(fingerprint_of(Drawing{.id = kComponent.id, .name = "S-101"}).to_string(),
+  EXPECT_EQ(Fingerprinter().of(Drawing{.id = kComponent.id, .name = "S-101"}).to_string(),
             "93c6185c9428d0cdbce5e20d806b9d25");
 }
 

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <set>
 
+#include "api/text/json_writer.h"
 #include "migration/natural_order.h"
 #include "piecemark/migration.h"
 #include "tests/support/temporary.h"
@@ -143,6 +145,54 @@ class RoundTripTest : public ::testing::TestWithParam<std::tuple<unsigned, bool>
     return now;
   }
 
+  // Migrates, after a plan has foretold what it does, and a copy has been taken the same way.
+  Receipt migrate_as_planned(std::uint32_t format, const MigrationOptions& options) {
+    const MigrationPlan plan = plan_migration(store_, format);
+    const std::string copied = folder_.path("copy.pmk");
+    const auto of_copy = migrate_into(copied, store_, format, options);
+    const std::uint64_t bytes_before = std::filesystem::file_size(store_.path());
+    const auto receipt = migrate(store_, format, options);
+    EXPECT_TRUE(receipt && of_copy);
+    EXPECT_EQ(plan.steps, receipt->steps);
+    EXPECT_EQ(plan.stashed_rows, receipt->stashed_rows);
+    EXPECT_EQ(plan.stashed_identifiers, receipt->stashed_identifiers);
+    EXPECT_EQ(plan.returned_rows, receipt->returned_rows);
+    EXPECT_EQ(plan.returned_identifiers, receipt->returned_identifiers);
+    EXPECT_EQ(plan.left_over, receipt->left_over);
+    EXPECT_LE(std::filesystem::file_size(store_.path()), bytes_before + plan.bytes_needed);
+    EXPECT_LE(std::filesystem::file_size(copied), plan.copy_bytes);
+    EXPECT_EQ(of_copy->before, receipt->before);
+    EXPECT_EQ(of_copy->after, receipt->after);
+    {
+      const Store copy = Store::open(copied, {.read_only = true});
+      EXPECT_EQ(dump(copy), dump(store_));
+      EXPECT_EQ(stash_of(copy), stash_of(store_));
+      EXPECT_EQ(history(copy.read()).size(), history(store_.read()).size());
+      expect_clean(copy);
+    }
+    std::filesystem::remove(copied);
+    expect_clean(store_);
+    return *receipt;
+  }
+
+  static std::string stash_of(const Store& store) {
+    std::string text;
+    for_each_stash_entry(store.read(), [&](const StashEntry& entry) {
+      const ComponentRow row = row_of(entry.set_aside.component);
+      text += entry.is_left_over ? "left over " : "waiting ";
+      text += entry.set_aside.reason + " ";
+      text::append_json(text, row);
+      text += "\n";
+    });
+    return text;
+  }
+
+  static void expect_clean(const Store& store) {
+    const Verification verification = verify(store.read());
+    EXPECT_TRUE(verification.is_clean()) << verification.problems.front();
+    EXPECT_TRUE(verification.is_as_migrated);
+  }
+
   TemporaryFolder folder_;
   bool nulls_not_distinct_;
   std::mt19937 random_;
@@ -154,14 +204,11 @@ class RoundTripTest : public ::testing::TestWithParam<std::tuple<unsigned, bool>
 TEST_P(RoundTripTest, WithoutEditsNothingChanges) {
   for (int round = 0; round < 3; ++round) {
     const std::string before = dump(store_);
-    const auto down = migrate(store_, 1, {.on_loss = OnLoss::stash});
-    ASSERT_TRUE(down);
-    ASSERT_TRUE(verify(store_.read()).is_clean());
-    const auto up = migrate(store_, 2);
-    ASSERT_TRUE(up);
-    EXPECT_EQ(up->returned_rows, down->stashed_rows);
-    EXPECT_EQ(up->returned_identifiers, down->stashed_identifiers);
-    EXPECT_EQ(up->left_over, 0U);
+    const Receipt down = migrate_as_planned(1, {.on_loss = OnLoss::stash});
+    const Receipt up = migrate_as_planned(2, {});
+    EXPECT_EQ(up.returned_rows, down.stashed_rows);
+    EXPECT_EQ(up.returned_identifiers, down.stashed_identifiers);
+    EXPECT_EQ(up.left_over, 0U);
     EXPECT_EQ(dump(store_), before);
     EXPECT_EQ(store_.info().stash_entries, 0U);
     edit_randomly(2);
@@ -171,7 +218,7 @@ TEST_P(RoundTripTest, WithoutEditsNothingChanges) {
 TEST_P(RoundTripTest, WithEditsTheModelPredictsTheResult) {
   for (int round = 0; round < 4; ++round) {
     const auto before = rows();
-    ASSERT_TRUE(migrate(store_, 1, {.on_loss = OnLoss::stash}));
+    migrate_as_planned(1, {.on_loss = OnLoss::stash});
     const auto down = rows();
     const std::set<Uuid> stayed = staying(before);
     ASSERT_EQ(down.size(), stayed.size());
@@ -180,12 +227,9 @@ TEST_P(RoundTripTest, WithEditsTheModelPredictsTheResult) {
     edit_randomly(1);
     const auto expected = predicted(before, rows());
     const std::uint64_t left_over_before = store_.info().stash_entries;
-    const auto up = migrate(store_, 2);
-    ASSERT_TRUE(up);
+    const Receipt up = migrate_as_planned(2, {});
     EXPECT_EQ(rows(), expected);
-    EXPECT_EQ(store_.info().stash_entries, left_over_before - up->returned_rows - up->returned_identifiers);
-    const Verification verification = verify(store_.read());
-    EXPECT_TRUE(verification.is_clean()) << verification.problems.front();
+    EXPECT_EQ(store_.info().stash_entries, left_over_before - up.returned_rows - up.returned_identifiers);
     edit_randomly(2);
   }
 }

@@ -62,7 +62,7 @@ int reap(pid_t pid) {
 
 }  // namespace
 
-Finished run(const std::vector<std::string>& arguments, std::string_view input) {
+Finished run(const std::vector<std::string>& arguments, std::string_view input, const Watch& watch) {
   ::signal(SIGPIPE, SIG_IGN);  // A program may end without reading all of its input.
   Pipe in;
   Pipe out;
@@ -96,6 +96,7 @@ Finished run(const std::vector<std::string>& arguments, std::string_view input) 
     };
     drain(ends[1], out.read_end, finished.out);
     drain(ends[2], err.read_end, finished.err);
+    if (watch) watch(pid, finished);
   }
   finished.status = reap(pid);
   return finished;

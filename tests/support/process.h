@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,10 @@ struct Finished {
   std::string err;
 };
 
-// Runs a program to its end with the given standard input.
-Finished run(const std::vector<std::string>& arguments, std::string_view input = {});
+// Runs a program to its end with the given standard input. `watch` sees the process and what it has printed so far,
+// each time that it has printed more.
+using Watch = std::function<void(pid_t process, const Finished& so_far)>;
+Finished run(const std::vector<std::string>& arguments, std::string_view input = {}, const Watch& watch = {});
 // Runs the program piecemark of this build.
 Finished piecemark(std::vector<std::string> arguments, std::string_view input = {});
 

@@ -1,0 +1,133 @@
+// Processes around a running upgrade: one that is interrupted, two at the same moment, readers all the while.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/support/process.h"
+#include "tests/support/temporary.h"
+
+namespace piecemark {
+namespace {
+
+using testing::Background;
+using ::testing::HasSubstr;
+using testing::TemporaryFolder;
+
+constexpr int kRows = 300'000;
+
+class InterruptionTest : public ::testing::Test {
+ protected:
+  InterruptionTest() {
+    Store store = Store::create(file_, {.format = 1}, {.write_older_format = true});
+    WriteTxn transaction = store.write();
+    const Uuid drawing = transaction.insert_drawing({.name = "S-101"});
+    for (int i = 0; i < kRows; ++i)
+      transaction.insert({.drawing_id = drawing, .piece_mark = "G" + std::to_string(i)});
+    transaction.commit();
+  }
+
+  std::vector<std::string> upgrading(std::vector<std::string> more = {}) const {
+    std::vector<std::string> words{PIECEMARK_PROGRAM, "upgrade", file_};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  // Upgrades, and sends the signal once the rows are being rewritten.
+  testing::Finished interrupted(int signal, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = upgrading({"--progress", "json"});
+    words.insert(words.end(), more.begin(), more.end());
+    bool is_sent = false;
+    return testing::run(words, {}, [&](pid_t process, const testing::Finished& so_far) {
+      if (is_sent || so_far.err.find("\"phase\":\"rows\"") == std::string::npos) return;
+      is_sent = true;
+      ::kill(process, signal);
+    });
+  }
+
+  void expect_as_before(const std::string& before) const {
+    const Store store = Store::open(file_);
+    EXPECT_EQ(store.info().format, 1U);
+    EXPECT_EQ(store.info().migrations, 0U);
+    EXPECT_EQ(fingerprint(store.read(), ColumnSet::all()).components.to_string(), before);
+    EXPECT_TRUE(verify(store.read()).is_clean());
+  }
+  std::string content() const {
+    return fingerprint(Store::open(file_, {.read_only = true}).read(), ColumnSet::all())
+        .components.to_string();
+  }
+
+  TemporaryFolder folder_;
+  std::string file_ = folder_.path("site.pmk");
+};
+
+TEST_F(InterruptionTest, LeavesTheFileAsItWasAndSaysSo) {
+  const std::string before = content();
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const testing::Finished finished = interrupted(signal);
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_THAT(finished.err, HasSubstr("canceled"));
+    EXPECT_THAT(finished.err, HasSubstr("the file is as it was"));
+    expect_as_before(before);
+  }
+}
+
+TEST_F(InterruptionTest, LeavesNoNewFile) {
+  const std::string before = content();
+  const testing::Finished finished = interrupted(SIGINT, {"--output", folder_.path("new.pmk")});
+  EXPECT_EQ(finished.status, 1);
+  expect_as_before(before);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path(""))) {
+    EXPECT_THAT(entry.path().filename().string(), ::testing::AnyOf("site.pmk", "site.pmk-lock"));
+  }
+}
+
+TEST_F(InterruptionTest, OfTwoUpgradesOneDoesItAndTheOtherSaysThatItIsDone) {
+  for (int round = 0; round < 3; ++round) {
+    std::vector<testing::Finished> finished(2);
+    {
+      std::thread first([&] { finished[0] = testing::run(upgrading()); });
+      finished[1] = testing::run(upgrading());
+      first.join();
+    }
+    int done = 0;
+    for (const testing::Finished& one : finished) {
+      EXPECT_EQ(one.status, 0) << one.err;
+      if (one.out.starts_with("format 1 -> 2"))
+        ++done;
+      else
+        EXPECT_EQ(one.out, "'" + file_ + "' has format 2 already\n");
+    }
+    EXPECT_EQ(done, 1);
+    Store store = Store::open(file_);
+    EXPECT_EQ(store.info().migrations, static_cast<std::uint64_t>(2 * round + 1));
+    migrate(store, 1);
+  }
+}
+
+// Readers with the store open see the old format until the commit, and the new one from their next snapshot on.
+TEST_F(InterruptionTest, ReadersGoOnAllTheWhile) {
+  const Store reader = Store::open(file_, {.read_only = true});
+  const ReadTxn old_snapshot = reader.read();
+  Background upgrade(upgrading());
+  int old_reads = 0;
+  while (reader.read().format() == 1) {
+    const ReadTxn snapshot = reader.read();
+    if (snapshot.format() == 2) break;
+    ASSERT_EQ(snapshot.component_count(), static_cast<std::uint64_t>(kRows));
+    for (const ComponentView component : snapshot.in_drawing(std::nullopt))
+      ADD_FAILURE() << component.piece_mark();
+    ++old_reads;
+  }
+  EXPECT_EQ(upgrade.wait(), 0);
+  EXPECT_GT(old_reads, 0);
+  EXPECT_EQ(reader.read().format(), 2U);
+  EXPECT_EQ(reader.read().component_count(), static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(old_snapshot.format(), 1U);
+  EXPECT_EQ(old_snapshot.component_count(), static_cast<std::uint64_t>(kRows));
+}
+
+}  // namespace
+}  // namespace piecemark

@@ -1,0 +1,38 @@
+// Makes calls of this process fail on demand: writes and syncs of files, and allocations. Definitions in the program
+// itself take the place of the C library's, for LMDB's calls too.
+//
+// Syncs that do not fail do nothing, which saves most of the time: no test of this program cuts the power.
+//
+// Counts and strikes only between arm() and disarm(), on whatever thread. Standard streams are never struck.
+// Under a sanitizer malloc belongs to it: there only C++ allocations are struck, not those of LMDB.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace piecemark::testing {
+
+enum class Fault : std::uint8_t {
+  write_error,  // EIO, nothing written
+  disk_full,    // ENOSPC, nothing written
+  short_write,  // half of it written, and reported so
+  late_write,  // all of it written, EIO all the same: a synchronous write that failed. Later ones are plain errors
+  sync_error,  // EIO
+  allocation,  // ENOMEM, std::bad_alloc
+};
+std::string_view name_of(Fault fault);
+
+enum class Duration : std::uint8_t { once, from_then_on };
+std::string_view name_of(Duration duration);
+
+// What happened while armed.
+struct Struck {
+  std::uint64_t calls = 0;  // that the fault could have struck
+  std::uint64_t failed = 0;
+};
+
+// From now on the call number `nth` fails, counted from 1, or no call where `nth` is 0. One fault at a time.
+void arm(Fault fault, std::uint64_t nth, Duration duration) noexcept;
+Struck disarm() noexcept;
+
+}  // namespace piecemark::testing
