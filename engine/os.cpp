@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -256,6 +257,16 @@ std::error_code write_at(const File& file, std::uint64_t offset, std::string_vie
     offset += static_cast<std::uint64_t>(put);
   }
   return {};
+}
+
+void make_resident(char* begin, std::size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto from = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
+  const auto to = (reinterpret_cast<std::uintptr_t>(begin) + bytes) / page * page;
+  // What fails here only makes the memory resident later.
+  if (from < to) ::madvise(begin + (from - reinterpret_cast<std::uintptr_t>(begin)), to - from, MADV_POPULATE_WRITE);
+#endif
 }
 
 std::error_code reserve_file(const std::string& path, std::uint64_t bytes) {

@@ -92,6 +92,9 @@ void remove_quietly(const std::string& path);
 // The names in the folder of path, without their folder.
 std::vector<std::string> neighbours_of(const std::string& path);
 
+// Makes this memory, which must be the caller's own, resident in one call. Does nothing where the system cannot.
+void make_resident(char* begin, std::size_t bytes);
+
 // Advisory whole-file lock that belongs to the open file, not to the process or thread.
 enum class LockMode : std::uint8_t { shared, exclusive };
 bool try_lock(const File& file, LockMode mode);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/memory_reserve.h"
 #include "engine/os.h"
 #include "holdings.h"
 #include "index/catalogue.h"
@@ -30,6 +31,9 @@ Snapshots snapshots_of(engine::Environment& environment) {
   }
 }
 
+// As much as LMDB keeps in memory before it begins to write pages ahead of the commit.
+constexpr std::uint64_t kReserveMax = std::uint64_t{480} << 20;
+
 // One migration: reads from a snapshot, writes to a transaction on the same file or on a new one.
 class Run {
  public:
@@ -54,6 +58,7 @@ class Run {
     const HoldingPlace place{snapshots_.for_proof, before, stash_in(snapshots_.for_proof)};
     const ColumnsOfRun columns = columns_of_run(*route_.from, *route_.to);
     HoldingsAhead ahead(place, columns);
+    const engine::MemoryReserve reserve(std::min(kReserveMax, bytes_to_write()));
 
     if (!is_in_place_) copy_what_stays();
     receipt_.number = history_in(transaction_).count(transaction_) + 1;
@@ -166,6 +171,12 @@ class Run {
          "before: " + describe(receipt_.before) + "; after: " + describe(receipt_.after),
          {},
          "nothing was changed; run 'piecemark verify' on the file and report this as a bug of the step"});
+  }
+
+  std::uint64_t bytes_to_write() const {
+    const engine::Environment& source = *snapshot_.environment();
+    return snapshot_.bytes_of(index::table(source, route_.from->rows)) +
+           snapshot_.bytes_of(index::table(source, route_.from->unique));
   }
 
   // Says in the file what was done to it.
