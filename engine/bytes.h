@@ -1,7 +1,6 @@
 // Borrowed bytes, and little-endian integers in them.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstdint>
@@ -39,9 +38,7 @@ void append(std::string& to, T value) {
 // it did not use.
 class Appender {
  public:
-  explicit Appender(std::string& to) : to_(to), size_(to.size()) {
-    to_.resize(std::max(to_.capacity(), kAhead));
-  }
+  explicit Appender(std::string& to) : to_(to), size_(to.size()) { to_.resize(size_ + kAhead); }
   Appender(const Appender&) = delete;
   Appender& operator=(const Appender&) = delete;
   ~Appender() { to_.resize(size_); }
@@ -54,7 +51,7 @@ class Appender {
   Bytes written() const { return Bytes(to_).substr(0, size_); }
 
  private:
-  static constexpr std::size_t kAhead = 256;
+  static constexpr std::size_t kAhead = 512;
 
   char* room_for(std::size_t bytes) {
     if (to_.size() - size_ < bytes) to_.resize((size_ + bytes) * 2);

@@ -11,6 +11,7 @@
 
 #include "container.h"
 #include "lmdb_error.h"
+#include "lock_file.h"
 #include "page_check.h"
 #include "waiting.h"
 
@@ -23,7 +24,6 @@ constexpr std::uint64_t kLockFileBytes =
 constexpr unsigned kTablesMax = 32;
 constexpr unsigned kBaseFlags = MDB_NOSUBDIR | MDB_NOTLS;
 constexpr mdb_mode_t kFileMode = 0664;
-constexpr std::string_view kLockSuffix = "-lock";
 constexpr std::string_view kNewInfix = ".new-";
 
 std::string quoted(const std::string& path) {
@@ -37,6 +37,16 @@ std::string quoted(const std::string& path) {
 
 void check(int code, const std::string& attempted, const std::string& path) {
   if (code != MDB_SUCCESS) throw lmdb_error(code, attempted, path);
+}
+
+// The error as it concerns the file that is to get the name `to`.
+Error renamed(const Error& error, const std::string& from, const std::string& to) {
+  Error::Facts facts = error.facts();
+  for (std::string* text : {&facts.attempted, &facts.found, &facts.next}) {
+    const std::size_t at = text->find(from);
+    if (at != std::string::npos) text->replace(at, from.size(), to);
+  }
+  return {error.code(), std::move(facts)};
 }
 
 // FILE.new-<uuid>
@@ -146,7 +156,7 @@ std::shared_ptr<Environment> Environment::open(const std::string& path,
 // when it opened the file. Without a lock table it must wait.
 void Environment::open_checked(std::span<const std::string_view> tables) {
   constexpr std::uint32_t kPatienceMs = 50;
-  reads_without_lock_file_ = options_.read_only && !os::can_write_or_create(path_ + std::string(kLockSuffix));
+  reads_without_lock_file_ = options_.read_only && !os::can_write_or_create(lock_file_of(path_));
   const Deadline deadline = deadline_in(reads_without_lock_file_ ? options_.busy_timeout_ms : kPatienceMs);
   const bool is_alone = poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); });
   if (!is_alone && reads_without_lock_file_) throw_writer_is_busy("open");
@@ -163,15 +173,12 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
   if (is_alone) os::unlock(file_);
 }
 
-// LMDB makes the lock file without claiming room for it, and then maps it.
 void Environment::prepare_lock_file() {
-  const std::string lock_file = path_ + std::string(kLockSuffix);
-  const std::error_code error = os::reserve_file(lock_file, kLockFileBytes);
-  if (error == std::errc::no_space_on_device || error == std::errc::file_too_large ||
-      error.value() == EDQUOT) {
-    throw_system_error(error, "cannot make the lock file of " + quoted(path_), path_);
-  }
-  // Whatever else is wrong with it, LMDB finds out.
+  const std::string attempted = "cannot open " + quoted(path_);
+  require_own_lock_file(path_, attempted);
+  os::FileFacts facts;
+  os::facts_of(file_, facts);
+  reserve_lock_file(path_, kReadersMax, facts.permissions, attempted);
 }
 
 void Environment::throw_writer_is_busy(const char* attempted) const {
@@ -239,14 +246,7 @@ void Environment::open_file() {
   os::close_in_forked_child(file_.descriptor());
   require_lmdb_container(file_, path_);
 
-  os::FileFacts lock_facts;
-  if (!os::facts_of_link(path_ + std::string(kLockSuffix), lock_facts) && !lock_facts.is_regular) {
-    throw Error(ErrorCode::unsafe_lock_file, {attempted,
-                                              "a lock file " + quoted(path_ + std::string(kLockSuffix)) +
-                                                  " that is a symbolic link or no file",
-                                              {},
-                                              "remove it, if no program has the store open"});
-  }
+  require_plain_lock_file(path_, attempted);
 }
 
 void Environment::check_pages() {
@@ -346,14 +346,15 @@ void Environment::write_new_file(const std::string& temporary, std::span<const s
   transaction.commit();
 }
 
-void Environment::create(const std::string& path, std::span<const std::string_view> tables,
-                         const Fill& fill) {
+void Environment::create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
+                         std::optional<std::uint32_t> permissions) {
   const std::string attempted = "cannot create " + quoted(path);
   const Error name_is_taken(
       ErrorCode::file_exists,
       {attempted, "a file of that name", {}, "choose another name, or remove the file"});
   os::FileFacts facts;
   if (!os::facts_of_link(path, facts)) throw name_is_taken;
+  require_own_lock_file(path, attempted);
   remove_abandoned_creations(path);
 
   const std::string temporary = path + std::string(kNewInfix) + Uuid::generate().to_string();
@@ -365,6 +366,7 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
+  if (permissions) os::set_permissions(file, *permissions);
   os::try_lock(file, os::LockMode::exclusive);  // Tells others that the file is not abandoned.
   try {
     write_new_file(temporary, tables, fill);
@@ -375,6 +377,9 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
     }
     present = &path;
     if (auto error = os::sync_folder(folder)) throw_system_error(error, attempted, path);
+  } catch (const Error& error) {
+    os::remove_quietly(*present);
+    throw renamed(error, temporary, path);
   } catch (...) {
     os::remove_quietly(*present);
     throw;
@@ -478,12 +483,25 @@ MDB_txn* Environment::begin(unsigned flags, const char* attempted) {
   return transaction;
 }
 
+// LMDB notes the number of the last commit, and then copies what one of the two meta pages says. A reader that has to wait
+// for the processor between the two may find that page written by the commit after the next: its snapshot would be newer
+// than the commits that others see, and than its own next one.
+MDB_txn* Environment::begin_snapshot() {
+  for (;;) {
+    MDB_txn* transaction = begin(MDB_RDONLY, "read from");
+    MDB_envinfo info{};
+    mdb_env_info(handle_, &info);
+    if (info.me_last_txnid < mdb_txn_id(transaction) + 2) return transaction;
+    mdb_txn_abort(transaction);
+  }
+}
+
 ReadTransaction Environment::begin_read() {
   check_usable("read from");
   if (reads_without_lock_file_) share_file_lock();
   enter();
   try {
-    return {shared_from_this(), begin(MDB_RDONLY, "read from"), reads_without_lock_file_};
+    return {shared_from_this(), begin_snapshot(), reads_without_lock_file_};
   } catch (...) {
     leave();
     if (reads_without_lock_file_) unshare_file_lock();
@@ -588,6 +606,12 @@ std::exception_ptr Environment::failed_commit(int code) noexcept {
     needs_reopen_ = true;
     return std::current_exception();
   }
+}
+
+std::uint32_t Environment::permissions() const {
+  os::FileFacts facts;
+  os::facts_of(file_, facts);
+  return facts.permissions;
 }
 
 Environment::Usage Environment::usage() const {

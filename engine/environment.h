@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,7 +47,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // is durable: a crash leaves either no file or a complete one.
   // Errors  file_exists, and those of open
   using Fill = std::function<void(WriteTransaction&)>;
-  static void create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill);
+  // `permissions` are those of owner, group and others; without them the process's umask says.
+  static void create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
+                     std::optional<std::uint32_t> permissions = std::nullopt);
 
   Environment(const Environment&) = delete;
   ~Environment();
@@ -59,6 +62,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   const Table& table(std::size_t index) const { return tables_[index]; }
   const std::string& path() const { return path_; }
+  // Of owner, group and others on the file.
+  std::uint32_t permissions() const;
   bool is_read_only() const { return options_.read_only; }
 
   struct Usage {
@@ -97,6 +102,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void enter();
   void leave() noexcept;
   MDB_txn* begin(unsigned flags, const char* attempted);
+  MDB_txn* begin_snapshot();
   bool try_resize_map(std::uint64_t bytes, std::uint32_t timeout_ms);
   void grow_map_if_needed();
 

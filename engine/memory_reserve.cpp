@@ -5,6 +5,7 @@
 
 #include "os.h"
 
+// NOLINTBEGIN(cppcoreguidelines-no-malloc): it is malloc's own memory that is prepared here.
 namespace piecemark::engine {
 namespace {
 
@@ -51,3 +52,4 @@ MemoryReserve::~MemoryReserve() {
 }
 
 }  // namespace piecemark::engine
+// NOLINTEND(cppcoreguidelines-no-malloc)

@@ -40,6 +40,7 @@ FileFacts facts_from(const struct stat& status) {
       .id = {.device = status.st_dev, .inode = status.st_ino},
       .size_bytes = static_cast<std::uint64_t>(status.st_size),
       .names = status.st_nlink,
+      .permissions = status.st_mode & 0777U,
       .is_regular = S_ISREG(status.st_mode),
       .is_directory = S_ISDIR(status.st_mode),
   };
@@ -217,6 +218,11 @@ std::error_code sync_folder(const std::string& folder) {
   return sync_file(folder);
 }
 
+std::error_code set_permissions(const File& file, std::uint32_t permissions) {
+  return ::fchmod(file.descriptor(), static_cast<mode_t>(permissions)) == 0 ? std::error_code()
+                                                                            : last_error();
+}
+
 std::error_code rename_without_replacing(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
   if (errno != EINVAL && errno != ENOSYS) return last_error();
@@ -265,14 +271,14 @@ void make_resident(char* begin, std::size_t bytes) {
   const auto from = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
   const auto to = (reinterpret_cast<std::uintptr_t>(begin) + bytes) / page * page;
   // What fails here only makes the memory resident later.
-  if (from < to) ::madvise(begin + (from - reinterpret_cast<std::uintptr_t>(begin)), to - from, MADV_POPULATE_WRITE);
+  if (from < to)
+    ::madvise(begin + (from - reinterpret_cast<std::uintptr_t>(begin)), to - from, MADV_POPULATE_WRITE);
 #endif
 }
 
-std::error_code reserve_file(const std::string& path, std::uint64_t bytes) {
+std::error_code reserve_file(const std::string& path, std::uint64_t bytes, std::uint32_t permissions) {
   constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-  constexpr mode_t kMode = 0664;
-  File file(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, kMode));
+  File file(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, static_cast<mode_t>(permissions)));
   const bool is_new = static_cast<bool>(file);
   if (!is_new && errno == EEXIST) file = File(::open(path.c_str(), kFlags));
   if (!file) return last_error();
@@ -288,10 +294,9 @@ void remove_quietly(const std::string& path) {
 
 std::vector<std::string> neighbours_of(const std::string& path) {
   std::vector<std::string> names;
-  DIR* folder = ::opendir(folder_of(path).c_str());
-  if (folder == nullptr) return names;
-  while (const dirent* entry = ::readdir(folder)) names.emplace_back(entry->d_name);
-  ::closedir(folder);
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(folder_of(path).c_str()), &::closedir);
+  if (!folder) return names;
+  while (const dirent* entry = ::readdir(folder.get())) names.emplace_back(entry->d_name);
   return names;
 }
 

@@ -23,7 +23,8 @@ struct FileId {
 struct FileFacts {
   FileId id;
   std::uint64_t size_bytes = 0;
-  std::uint64_t names = 1;  // hard links
+  std::uint64_t names = 1;        // hard links
+  std::uint32_t permissions = 0;  // of owner, group and others
   bool is_regular = false;
   bool is_directory = false;
 };
@@ -73,6 +74,7 @@ void open_missing_standard_streams();
 std::error_code sync_file(const std::string& path);
 // Makes created, renamed or removed names in the folder durable.
 std::error_code sync_folder(const std::string& folder);
+std::error_code set_permissions(const File& file, std::uint32_t permissions);
 // Gives the file a new name; fails with std::errc::file_exists where that name is taken.
 std::error_code rename_without_replacing(const std::string& from, const std::string& to);
 std::error_code rename_replacing(const std::string& from, const std::string& to);
@@ -87,7 +89,7 @@ std::string temporary_folder();
 // Creates the file where it is missing, and gives it at least so many bytes that take room on the disk: a map over
 // bytes that do not, kills the process on a full disk.
 // Must not be called while this process holds a POSIX lock on the file: closing it would drop the lock.
-std::error_code reserve_file(const std::string& path, std::uint64_t bytes);
+std::error_code reserve_file(const std::string& path, std::uint64_t bytes, std::uint32_t permissions);
 void remove_quietly(const std::string& path);
 // The names in the folder of path, without their folder.
 std::vector<std::string> neighbours_of(const std::string& path);

@@ -1,6 +1,7 @@
 #include "record.h"
 
-#define XXH_INLINE_ALL  // A call costs as much as the hash of a short key.
+// Inlined: a call costs as much as the hash of a short key.
+#define XXH_INLINE_ALL  // NOLINT(readability-identifier-naming): the library's name
 #include <xxhash.h>
 
 namespace piecemark::engine {

@@ -83,8 +83,10 @@ std::uint64_t ReadTransaction::free_bytes() const {
   std::uint64_t pages = 0;
   Cursor cursor(*this, {kFreeList, "free list"});
   for (bool found = cursor.first(); found; found = cursor.next()) {
-    // A list of page numbers begins with their count.
-    if (cursor.value().size() >= sizeof pages) pages += load<std::uint64_t>(cursor.value().data());
+    // Page numbers that one commit has freed, after their count.
+    if (cursor.key().size() != sizeof pages || cursor.value().size() < sizeof pages) continue;
+    if (load<std::uint64_t>(cursor.key().data()) >= id()) break;
+    pages += load<std::uint64_t>(cursor.value().data());
   }
   return pages * statistics.ms_psize;
 }

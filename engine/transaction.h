@@ -34,7 +34,8 @@ class ReadTransaction {
   std::uint64_t entries(const Table& table) const;
   // What the pages of the table take in the file.
   std::uint64_t bytes_of(const Table& table) const;
-  // What earlier commits have freed within the file, for the next ones to use.  Cost  reads the free list
+  // What earlier commits have freed within the file for the next one to use; it cannot use what the last one has
+  // freed.  Cost  reads the free list
   std::uint64_t free_bytes() const;
   // Grows with every commit; equal ids are equal snapshots.
   std::uint64_t id() const;

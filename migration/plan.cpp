@@ -22,6 +22,7 @@ constexpr double kStepsCostOfSample = 4.0;
 
 // Beside its component, an entry of the stash has a reason, a key and a place in a page.
 constexpr std::uint64_t kBytesOfStashEntry = 160;
+constexpr std::uint64_t kBytesOfIndexEntry = 120;
 // Pages that every transaction rewrites: roots, the list of tables, the list of free pages.
 constexpr std::uint64_t kBytesBeside = 128 << 10;
 constexpr std::string_view kStashName = index::kTables[static_cast<std::size_t>(index::TableId::stash)];
@@ -58,6 +59,7 @@ class Planner {
                    *index::format_numbered(step.to),
                    stash_in(snapshot_),
                    snapshot_,
+                   stash_in(snapshot_),
                    options,
                    engine::os::temporary_folder()},
                   receipt, progress_);
@@ -86,9 +88,10 @@ class Planner {
   // Bounds from above: what is rewritten takes hardly more room in one format than in the next; what moves between
   // tables and stash is counted in both.
   void measure_room() {
+    plan_.bytes_free = engine::os::free_bytes(snapshot_.environment()->path());
     if (plan_.steps.empty()) return;
-    std::uint64_t written =
-        kBytesBeside + kBytesOfStashEntry * (plan_.stashed_rows + plan_.stashed_identifiers);
+    std::uint64_t written = kBytesBeside + kBytesOfIndexEntry * plan_.returned_rows +
+                            kBytesOfStashEntry * (plan_.stashed_rows + plan_.stashed_identifiers);
     std::uint64_t kept = kBytesBeside;
     for (const MigrationPlan::Table& table : plan_.tables) {
       const std::uint64_t grown = table.bytes + table.bytes / 3;
@@ -101,12 +104,12 @@ class Planner {
     plan_.copy_bytes = written + kept;
     const std::uint64_t reusable = snapshot_.free_bytes();
     plan_.bytes_needed = written > reusable ? written - reusable : 0;
-    plan_.bytes_free = engine::os::free_bytes(snapshot_.environment()->path());
   }
 
   void expect_time() {
     if (route_.steps.empty()) return;
-    const std::uint64_t total = components_.layout().count(snapshot_);
+    const std::uint64_t total = components_.layout().count(snapshot_) + plan_.stashed_rows +
+                                plan_.stashed_identifiers + plan_.returned_rows + plan_.returned_identifiers;
     const auto started = std::chrono::steady_clock::now();
     const auto elapsed = [&] { return std::chrono::steady_clock::now() - started; };
     const auto rows = components_.layout().all_by_id(snapshot_);

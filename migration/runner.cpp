@@ -31,6 +31,8 @@ Snapshots snapshots_of(engine::Environment& environment) {
   }
 }
 
+// A copy of a file that nobody may write is still its owner's to write.
+constexpr std::uint32_t kOwnerWrites = 0600;
 // As much as LMDB keeps in memory before it begins to write pages ahead of the commit.
 constexpr std::uint64_t kReserveMax = std::uint64_t{480} << 20;
 
@@ -60,10 +62,16 @@ class Run {
     HoldingsAhead ahead(place, columns);
     const engine::MemoryReserve reserve(std::min(kReserveMax, bytes_to_write()));
 
+    history_in(snapshot_).for_each(snapshot_,
+                                   [](const Receipt&) {});  // Damage is found before anything is written.
     if (!is_in_place_) copy_what_stays();
     receipt_.number = history_in(transaction_).count(transaction_) + 1;
-    const std::uint64_t visits = before.layout().count(snapshot_) + stash_in(snapshot_).count(snapshot_);
-    progress_.set_work_total(visits * (2 * std::max<std::size_t>(route_.steps.size(), 1) + 1));
+    const std::uint64_t rows = before.layout().count(snapshot_);
+    const std::uint64_t visits = rows + stash_in(snapshot_).count(snapshot_);
+    // Each step looks at keys and rows, and on the way up at what waits; the proof looks at everything.
+    const bool looks_at_stash = route_.is_upgrade() && visits > rows;
+    const std::uint64_t steps = std::max<std::size_t>(route_.steps.size(), 1);
+    progress_.set_work_total(steps * (looks_at_stash ? 3 : 2) * rows + visits);
     if (route_.steps.empty()) copy_components();
     for (const Step* step : route_.steps) take(*step);
     prove(ahead, columns, visits);
@@ -78,7 +86,12 @@ class Run {
     const Components source = components_in(snapshot_, *route_.from, route_.stamp);
     const Components target = components_in(transaction_, *route_.from, route_.stamp);
     source.drawings().copy_to(target.drawings(), snapshot_, transaction_);
-    stash_in(snapshot_).copy_to(stash_in(transaction_), snapshot_, transaction_);
+    // What waits for these steps returns, or is put down anew as left over.
+    std::vector<const index::Format*> returning;
+    for (const Step* step : route_.steps) {
+      if (route_.is_upgrade()) returning.push_back(index::format_numbered(step->to));
+    }
+    stash_in(snapshot_).copy_to(stash_in(transaction_), snapshot_, transaction_, returning);
     history_in(snapshot_).copy_to(history_in(transaction_), snapshot_, transaction_);
     if (const auto receipt = proven_receipt(snapshot_)) mark_proven(transaction_, *receipt);
   }
@@ -111,8 +124,9 @@ class Run {
     StepWork work({{from, source},
                    &to,
                    newer,
+                   stash_in(snapshot_),
+                   snapshot_,
                    stash_in(transaction_),
-                   transaction_,
                    options_,
                    engine::os::folder_of(transaction_.environment()->path())},
                   receipt_, progress_);
@@ -236,9 +250,12 @@ std::optional<Receipt> run_into(const std::string& output, engine::Environment& 
   const Snapshots snapshots = snapshots_of(environment);
   const Route route = route_of(snapshots.for_steps, to, chain);
   std::optional<Receipt> receipt;
-  engine::Environment::create(output, index::kTables, [&](engine::WriteTransaction& transaction) {
-    receipt = Run(snapshots, transaction, route, options, progress).perform();
-  });
+  engine::Environment::create(
+      output, index::kTables,
+      [&](engine::WriteTransaction& transaction) {
+        receipt = Run(snapshots, transaction, route, options, progress).perform();
+      },
+      environment.permissions() | kOwnerWrites);
   if (route.steps.empty()) receipt.reset();
   return receipt;
 }

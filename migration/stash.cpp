@@ -1,5 +1,7 @@
 #include "stash.h"
 
+#include <algorithm>
+
 #include "engine/key.h"
 #include "engine/record.h"
 
@@ -121,12 +123,18 @@ void Stash::clear_left_over(engine::WriteTransaction& transaction) const {
   }
 }
 
-void Stash::copy_to(const Stash& other, const engine::ReadTransaction& from,
-                    engine::WriteTransaction& to) const {
+void Stash::copy_to(const Stash& other, const engine::ReadTransaction& from, engine::WriteTransaction& to,
+                    const std::vector<const index::Format*>& returning) const {
+  const auto returns = [&](Bytes key) {
+    return std::any_of(returning.begin(), returning.end(), [&](const index::Format* newer) {
+      return key.starts_with(prefix_of(*newer, State::waiting));
+    });
+  };
   engine::TableWriter writer(to, other.table_);
   engine::Cursor cursor(from, table_);
   for (bool found = cursor.first(); found; found = cursor.next()) {
     decode(table_, cursor.key(), cursor.value());  // Damage is not carried on.
+    if (returns(cursor.key())) continue;
     writer.append(cursor.key(), cursor.value());
   }
 }

@@ -15,6 +15,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/transaction.h"
 #include "index/format.h"
@@ -52,8 +53,9 @@ class Stash {
   // Removes what is left over, of all steps.
   void clear_left_over(engine::WriteTransaction& transaction) const;
   void clear(engine::WriteTransaction& transaction) const { transaction.clear(table_); }
-  // Everything, as it is, into the empty stash of another file.
-  void copy_to(const Stash& other, const engine::ReadTransaction& from, engine::WriteTransaction& to) const;
+  // Everything, as it is, into the empty stash of another file, but for what waits for the steps to these formats.
+  void copy_to(const Stash& other, const engine::ReadTransaction& from, engine::WriteTransaction& to,
+               const std::vector<const index::Format*>& returning) const;
 
   // The entries of one kind that wait for the step to `newer`, in the order of their ids.
   class Waiting {

@@ -4,7 +4,7 @@ namespace piecemark::migration {
 
 std::unique_ptr<Stash::Writer> StepWork::stash_writer() const {
   if (target_ == nullptr) return nullptr;
-  return std::make_unique<Stash::Writer>(parts_.stash, target_->transaction, parts_.newer);
+  return std::make_unique<Stash::Writer>(parts_.target_stash, target_->transaction, parts_.newer);
 }
 
 void StepWork::count_set_aside(What what) {

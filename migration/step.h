@@ -42,8 +42,9 @@ class StepWork {
     StepSource source;
     const StepTarget* target;  // nullptr for a plan
     const index::Format& newer;
-    Stash stash;
+    Stash stash;  // as it was committed
     const engine::ReadTransaction& stash_transaction;
+    Stash target_stash;  // where the target is, if there is one
     const MigrationOptions& options;
     std::string sorting_folder;
   };
@@ -69,7 +70,7 @@ class StepWork {
   // nullptr without a target.
   std::unique_ptr<Stash::Writer> stash_writer() const;
   // Only with a target.
-  void clear_waiting() const { parts_.stash.clear_waiting(target_->transaction, parts_.newer); }
+  void clear_waiting() const { parts_.target_stash.clear_waiting(target_->transaction, parts_.newer); }
 
   // Counts something that the older format cannot hold. The step tells of it, and puts it into the stash, at the
   // time that suits it.

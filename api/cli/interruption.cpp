@@ -6,7 +6,7 @@
 namespace piecemark::cli {
 namespace {
 
-constexpr std::array kSignals{SIGINT, SIGTERM};
+constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
 volatile std::sig_atomic_t requested = 0;
 std::array<struct sigaction, kSignals.size()> before;
 

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM as a request to stop at a safe point, instead of the end of the process.
+// Ctrl-C, SIGTERM and the end of the terminal as a request to stop at a safe point, instead of the end of the process.
 #pragma once
 
 namespace piecemark::cli {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/text/json_writer.h"
+#include "piecemark/error.h"
 
 namespace piecemark::cli {
 namespace {
@@ -26,11 +27,18 @@ bool MigrationProgressReport::update(const MigrationProgress& now) {
   return !Interruption::is_requested();
 }
 
+// Whoever reads what is printed may take his time, and want to stop meanwhile.
+void MigrationProgressReport::pause() {
+  line_.wipe();
+  if (!Interruption::is_requested()) return;
+  throw Error(ErrorCode::canceled, {"cannot go on", "a request to stop: the file is as it was", {}, {}});
+}
+
 void MigrationProgressReport::write_json(const MigrationProgress& now) {
   const auto at = std::chrono::steady_clock::now();
-  const bool begins_phase = now.rows_done == 0;
-  if (!begins_phase && at - written_ < kWriteEvery) return;
+  if (now.phase == written_phase_ && at - written_ < kWriteEvery) return;
   written_ = at;
+  written_phase_ = now.phase;
   std::string line;
   text::JsonObject(line)
       .add("phase", name_of(now.phase))

@@ -23,8 +23,8 @@ class MigrationProgressReport {
 
   // False once Ctrl-C or SIGTERM has asked to stop.
   bool update(const MigrationProgress& now);
-  // Before something else is printed.
-  void pause() { line_.wipe(); }
+  // Before something else is printed.  Errors  canceled, as update() would tell
+  void pause();
   void finish() { line_.clear(); }
 
  private:
@@ -36,6 +36,7 @@ class MigrationProgressReport {
   ProgressLine line_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point written_;
+  MigrationProgress::Phase written_phase_{};
 };
 
 }  // namespace piecemark::cli

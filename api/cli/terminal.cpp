@@ -70,18 +70,42 @@ void flush_output() {
 
 void finish_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
-  throw Error(ErrorCode::io_error, {"cannot write to standard output",
+  throw Error(ErrorCode::io_error, {"cannot write the answer to standard output",
                                     "a disk that is full, or a reader that is gone",
                                     {},
-                                    "check where the output goes"});
+                                    "what was asked for has been done; check where the output goes"});
+}
+
+std::string printable(std::string_view text) {
+  std::string safe;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    const std::string_view three = text.substr(i, 3);
+    const bool is_control = (byte < 0x20 && byte != '\n') || byte == 0x7F;
+    const bool is_later_control = byte == 0xC2 && next >= 0x80 && next < 0xA0;
+    const bool turns_direction =
+        (three >= "\u202A" && three <= "\u202E") || (three >= "\u2066" && three <= "\u2069");
+    safe += is_control || is_later_control || turns_direction ? '?' : text[i];
+    if (is_later_control) i += 1;
+    if (turns_direction) i += 2;
+  }
+  return safe;
+}
+
+std::string shell_quoted(const std::string& name) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:,@%";
+  std::string quoted = name.starts_with('-') ? "./" + name : name;
+  if (!quoted.empty() && quoted.find_first_not_of(kPlain) == std::string::npos) return quoted;
+  for (std::size_t at = 0; (at = quoted.find('\'', at)) != std::string::npos; at += 4)
+    quoted.replace(at, 1, "'\\''");
+  return "'" + quoted + "'";
 }
 
 // Messages quote what files say; nothing of it may steer the terminal.
 void print_error(std::string_view text) {
-  std::string line = "piecemark: ";
-  for (const char c : text)
-    line += c != '\n' && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) ? '?' : c;
-  line += '\n';
+  const std::string line = "piecemark: " + printable(text) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 bool output_is_terminal() {

@@ -20,6 +20,10 @@ void finish_output();
 
 void print_error(std::string_view text);
 bool output_is_terminal();
+// Text that cannot steer a terminal: control characters, and those that turn the direction of writing, become '?'.
+std::string printable(std::string_view text);
+// A file name as a shell takes it.
+std::string shell_quoted(const std::string& name);
 
 // 12972 -> "12,972"; 4321000 -> "4.3 MB"
 std::string with_commas(std::uint64_t number);
@@ -51,8 +55,11 @@ class ProgressLine {
 
   // done of total in any unit; total 0 where nobody knows.
   void update(std::uint64_t rows, std::uint64_t done, std::uint64_t total);
-  // What it is doing just now; shown with the next update.
-  void set_phase(std::string_view phase) { phase_ = phase; }
+  // What it is doing just now; shown at the next update, which then comes at once.
+  void set_phase(std::string_view phase) {
+    if (phase != phase_) drawn_ = {};
+    phase_ = phase;
+  }
   // Wipes the line, before something else is printed.
   void wipe();
   // Wipes it for good.

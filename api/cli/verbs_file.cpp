@@ -151,7 +151,7 @@ int check(const FileArguments& arguments) {
     return exit_done;
   }
   print_line("upgrade pending: format " + std::to_string(format) + " -> " + std::to_string(newest_format()) +
-             "; run: piecemark upgrade " + arguments.file);
+             "; run: piecemark upgrade " + shell_quoted(arguments.file));
   return exit_refused;
 }
 

@@ -1,7 +1,12 @@
 // Verbs that take a store from format to format: plan, upgrade, downgrade.
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <memory>
+#include <optional>
+#include <utility>
 
+#include "api/cli/choice.h"
 #include "api/cli/migration_progress.h"
 #include "api/cli/receipt_text.h"
 #include "api/cli/terminal.h"
@@ -16,7 +21,7 @@ namespace {
 struct MigrationArguments {
   std::string file;
   std::string to = "head";
-  std::string output;
+  std::optional<std::string> output;
   OnLoss on_loss = OnLoss::refuse;
   ProgressStyle progress = ProgressStyle::automatic;
   bool as_json = false;
@@ -40,12 +45,18 @@ std::uint32_t target_format(const std::string& text, std::uint32_t current) {
         "'" + text + "' is no format; take a number, a name from 'piecemark formats', head, base, +1 or -1");
   }
   if (!is_relative) return number;
-  if (text.front() == '+') return current + number;
-  return number < current ? current - number : 0;
+  const bool is_up = text.front() == '+';
+  if (is_up ? number > std::numeric_limits<std::uint32_t>::max() - current : number >= current) {
+    throw CLI::ValidationError(
+        "--to",
+        "'" + text + "' leads past the formats there are; the file has format " + std::to_string(current));
+  }
+  return is_up ? current + number : current - number;
 }
 
 void require_direction(std::uint32_t current, std::uint32_t target, bool is_upgrade) {
-  const bool is_known = current <= known_formats().back().number;  // Otherwise migrate() says what to do.
+  // What leads from or to an unknown format is for the library to refuse.
+  const bool is_known = std::max(current, target) <= known_formats().back().number;
   if (!is_known || (is_upgrade ? target >= current : target <= current)) return;
   throw CLI::ValidationError("--to", "format " + std::to_string(target) +
                                          (is_upgrade ? " is older than" : " is newer than") +
@@ -59,33 +70,59 @@ void print_set_aside_line(const SetAside& entry) {
   print_line(line);
 }
 
+void require_file_name(const std::optional<std::string>& output) {
+  if (output && (output->empty() || *output == "-")) {
+    throw CLI::ValidationError("--output", "'" + *output + "' is no name for a new file");
+  }
+}
+
+// A downgrade that is not allowed to set anything aside asks first, over a snapshot: nobody has to wait while somebody
+// reads the answer.
+void refuse_loss(const Store& store, std::uint32_t target, MigrationProgressReport& progress) {
+  const MigrationPlan plan =
+      plan_migration(store, target,
+                     {.on_set_aside =
+                          [&](const SetAside& entry) {
+                            progress.pause();
+                            print_set_aside_line(entry);
+                          },
+                      .on_progress = [&](const MigrationProgress& now) { return progress.update(now); }});
+  if (!plan.would_lose()) return;
+  throw Error(ErrorCode::downgrade_refused,
+              {"cannot downgrade '" + store.path() + "' to format " + std::to_string(target),
+               count_of(plan.stashed_rows, plan.stashed_identifiers) + " that format " +
+                   std::to_string(target) + " cannot hold",
+               {},
+               "run it again with --on-conflict stash: they are kept in the file and return with the next "
+               "upgrade"});
+}
+
 void migrate_to(const MigrationArguments& arguments, bool is_upgrade) {
-  const bool makes_copy = !arguments.output.empty();
-  Store store = Store::open(arguments.file, {.read_only = makes_copy});
+  require_file_name(arguments.output);
+  Store store = Store::open(arguments.file, {.read_only = arguments.output.has_value()});
   const StoreInfo info = store.info();
   const std::uint32_t target = target_format(arguments.to, info.format);
   require_direction(info.format, target, is_upgrade);
   MigrationProgressReport progress(is_upgrade ? "upgrading" : "downgrading", arguments.progress,
                                    info.components);
-  // What a downgrade would set aside is its answer, and goes to standard output line by line.
-  const bool lists_refused = !is_upgrade && arguments.on_loss == OnLoss::refuse;
+  if (!is_upgrade && arguments.on_loss == OnLoss::refuse) refuse_loss(store, target, progress);
   const MigrationOptions options{
       .on_loss = arguments.on_loss,
       .on_set_aside =
           [&](const SetAside& entry) {
             progress.pause();
-            if (lists_refused || is_upgrade) print_set_aside_line(entry);
+            if (is_upgrade) print_set_aside_line(entry);
           },
       .on_progress = [&](const MigrationProgress& now) { return progress.update(now); },
   };
-  const auto receipt =
-      makes_copy ? migrate_into(arguments.output, store, target, options) : migrate(store, target, options);
+  const auto receipt = arguments.output ? migrate_into(*arguments.output, store, target, options)
+                                        : migrate(store, target, options);
   progress.finish();
   if (receipt) print_receipt(*receipt);
   if (!receipt) print_line("'" + arguments.file + "' has format " + std::to_string(target) + " already");
-  if (makes_copy) {
-    const StoreInfo copy = Store::open(arguments.output, {.read_only = true}).info();
-    print_line("written to '" + arguments.output + "', " + in_bytes(copy.file_bytes) + "; '" +
+  if (arguments.output) {
+    const StoreInfo copy = Store::open(*arguments.output, {.read_only = true}).info();
+    print_line("written to '" + *arguments.output + "', " + in_bytes(copy.file_bytes) + "; '" +
                arguments.file + "', " + in_bytes(info.file_bytes) + ", is as it was");
   }
 }
@@ -106,7 +143,7 @@ void print_table(const MigrationPlan::Table& table, std::string_view label) {
 }
 
 void print_plan(const MigrationPlan& plan, const std::string& file) {
-  print_line("plan: '" + file + "' from format " + std::to_string(plan.from) + " to " +
+  print_line(printable("plan: '" + file) + "' from format " + std::to_string(plan.from) + " to " +
              std::to_string(plan.to));
   if (plan.steps.empty()) {
     print_line("  nothing to do: the file has this format already");
@@ -135,10 +172,11 @@ void print_plan(const MigrationPlan& plan, const std::string& file) {
     print_line("  next         make room on the disk, or write to another one with --output");
     return;
   }
-  print_line("  next         piecemark " + verb_for(plan) + " " + file + " --to " + std::to_string(plan.to) +
-             (plan.would_lose() ? " --on-conflict stash" : ""));
+  print_line("  next         piecemark " + verb_for(plan) + " " + shell_quoted(file) + " --to " +
+             std::to_string(plan.to) + (plan.would_lose() ? " --on-conflict stash" : ""));
 }
 
+// Without the brace that begins the object.
 void print_plan_json(const MigrationPlan& plan, const std::string& file) {
   std::string rest;
   {
@@ -163,26 +201,25 @@ void print_plan_json(const MigrationPlan& plan, const std::string& file) {
     object.add("copy_bytes", plan.copy_bytes);
     object.add("expected_us", static_cast<std::uint64_t>(plan.expected_us));
   }
-  print("],");
   print_line(std::string_view(rest).substr(1));
 }
 
 // One object in JSON. Its first member is what is set aside or cannot return, so that memory does not grow with it.
 class SetAsidePrinter {
  public:
-  explicit SetAsidePrinter(bool as_json) : as_json_(as_json) {
-    if (as_json_) print("{\"set_aside\":[");
-  }
+  explicit SetAsidePrinter(bool as_json) : as_json_(as_json) {}
+
   void add(const SetAside& entry) {
-    if (as_json_) {
-      std::string text(is_first_ ? "" : ",");
-      text::append_json(text, entry);
-      print(text);
-    } else {
-      print_line(line_of(entry));
+    if (!as_json_) {
+      print_line(printable(line_of(entry)));
+      return;
     }
-    is_first_ = false;
+    std::string text = begin();
+    text::append_json(text, entry);
+    print(text);
   }
+  // Ends the member, and leaves the object open.
+  void end_json() { print((is_begun_ ? "" : begin()) + "],"); }
 
  private:
   static std::string line_of(const SetAside& entry) {
@@ -198,8 +235,10 @@ class SetAsidePrinter {
     return text + ": " + entry.reason;
   }
 
+  std::string begin() { return std::exchange(is_begun_, true) ? "," : "{\"set_aside\":["; }
+
   bool as_json_;
-  bool is_first_ = true;
+  bool is_begun_ = false;
 };
 
 void plan(const MigrationArguments& arguments) {
@@ -217,7 +256,12 @@ void plan(const MigrationArguments& arguments) {
                           },
                       .on_progress = [&](const MigrationProgress& now) { return progress.update(now); }});
   progress.finish();
-  arguments.as_json ? print_plan_json(plan, arguments.file) : print_plan(plan, arguments.file);
+  if (arguments.as_json) {
+    printer.end_json();
+    print_plan_json(plan, arguments.file);
+  } else {
+    print_plan(plan, arguments.file);
+  }
 }
 
 const std::map<std::string, OnLoss> kOnLoss{{"refuse", OnLoss::refuse}, {"stash", OnLoss::stash}};
@@ -236,10 +280,8 @@ void add_migration_verbs(CLI::App& program) {
   const auto add_run_options = [](CLI::App* verb, const std::shared_ptr<MigrationArguments>& arguments) {
     verb->add_option("--output", arguments->output, "Write a new file, and leave FILE as it is")
         ->option_text("NEW");
-    verb->add_option("--progress", arguments->progress,
-                     "On standard error: a bar on a terminal (auto), JSON lines, or nothing")
-        ->transform(CLI::Transformer(kProgress))
-        ->option_text("auto|json|none");
+    add_choice(verb, "--progress", arguments->progress, kProgress,
+               "On standard error: a bar on a terminal (auto), JSON lines, or nothing");
   };
 
   const auto [planning, plan_arguments] =
@@ -261,11 +303,8 @@ void add_migration_verbs(CLI::App& program) {
   downgrade->add_option("--to", downgrade_arguments->to, "Format to reach")
       ->required()
       ->option_text("N|NAME|base|-1");
-  downgrade
-      ->add_option("--on-conflict", downgrade_arguments->on_loss,
-                   "For what the older format cannot hold: refuse (default) or stash")
-      ->transform(CLI::Transformer(kOnLoss))
-      ->option_text("refuse|stash");
+  add_choice(downgrade, "--on-conflict", downgrade_arguments->on_loss, kOnLoss,
+             "For what the older format cannot hold (default: refuse)");
   add_run_options(downgrade, downgrade_arguments);
   downgrade->callback([arguments = downgrade_arguments] { migrate_to(*arguments, false); });
 }

@@ -60,7 +60,7 @@ void print_as_text(const StashEntry& entry) {
   }
   line += " on drawing " + (component.drawing_id ? component.drawing_id->to_string() : "NULL") +
           ", component " + component.id.to_string() + ": " + set_aside.reason;
-  print_line(line);
+  print_line(printable(line));
 }
 
 void list(const StashArguments& arguments) {

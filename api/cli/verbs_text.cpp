@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "api/cli/choice.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "api/text/exec.h"
@@ -254,13 +255,9 @@ void add_text_verbs(CLI::App& program, int& status) {
   verb->add_option("--components", importing->components, "File of components; - is standard input");
   verb->add_option("--format", importing->format,
                    "Format of the store; an older one is written as old apps did");
-  verb->add_option("--on-conflict", importing->on_conflict,
-                   "For an id or key that is taken: fail, skip or update")
-      ->transform(CLI::Transformer(kOnConflict))
-      ->option_text("fail|skip|update");
-  verb->add_option("--input", importing->input, "What the files are (default: by extension)")
-      ->transform(CLI::Transformer(kTextFormats))
-      ->option_text("csv|ndjson");
+  add_choice(verb, "--on-conflict", importing->on_conflict, kOnConflict,
+             "For an id or key that is taken (default: fail)");
+  add_choice(verb, "--input", importing->input, kTextFormats, "What the files are (default: by extension)");
   verb->add_flag("--skip-invalid", importing->skip_invalid, "Store the valid rows and leave the others out");
   verb->add_option("--rejects", importing->rejects, "File for the rows left out, with the reasons");
   verb->callback([importing] { import(*importing); });
@@ -271,9 +268,8 @@ void add_text_verbs(CLI::App& program, int& status) {
   verb->add_option("FILE", exporting->file, "The store")->required();
   verb->add_option("--drawings", exporting->drawings, "File for the drawings; - is standard output");
   verb->add_option("--components", exporting->components, "File for the components; - is standard output");
-  verb->add_option("--output", exporting->output, "What to write (default: by extension, else ndjson)")
-      ->transform(CLI::Transformer(kTextFormats))
-      ->option_text("csv|ndjson");
+  add_choice(verb, "--output", exporting->output, kTextFormats,
+             "What to write (default: by extension, else ndjson)");
   verb->callback([exporting] { export_text(*exporting); });
 
   const auto file = std::make_shared<std::string>();

@@ -56,6 +56,22 @@ void require(bool is_as_written) {
 
 // ---------------------------------------------------------------------------------------------------------- Down
 
+// A row of a group of which one can stay.
+struct Candidate {
+  Uuid id;
+  std::optional<std::string> instance;
+  std::optional<std::optional<Timestamp>> created_at;  // read when it is asked for
+};
+
+// The rows of one drawing and mark.
+struct Group {
+  DrawingKey drawing;
+  std::string mark;
+  bool holds_all = false;  // Without a drawing, marks need not be unique.
+  std::optional<Candidate> staying;
+  std::optional<Sorter> ids;  // of all of them, if it holds all
+};
+
 // The pass by key: of every drawing and mark one row stays. Writes the index, and collects what is to be set aside.
 class ChooseWhatStays {
  public:
@@ -84,21 +100,6 @@ class ChooseWhatStays {
   Sorter& identifiers() { return identifiers_; }
 
  private:
-  struct Candidate {
-    Uuid id;
-    std::optional<std::string> instance;
-    std::optional<std::optional<Timestamp>> created_at;  // read when it is asked for
-  };
-
-  // The rows of one drawing and mark.
-  struct Group {
-    DrawingKey drawing;
-    std::string mark;
-    bool holds_all = false;  // Without a drawing, marks need not be unique.
-    std::optional<Candidate> staying;
-    std::optional<Sorter> ids;  // of all of them, if it holds all
-  };
-
   void begin_group(const RowKey& key) {
     end_group();
     const bool holds_all = !key.drawing && !work_.source().components.nulls_not_distinct();

@@ -169,6 +169,86 @@ TEST_F(MigrationVerbsTest, VerifySaysWhetherTheProofStillHolds) {
   EXPECT_THAT(done({"verify", file_}), ::testing::Not(HasSubstr("since the last migration")));
 }
 
+TEST_F(MigrationVerbsTest, OutputNeedsAName) {
+  const std::string before = testing::read_file(file_);
+  for (const char* name : {"", "-"}) {
+    EXPECT_EQ(
+        piecemark({"downgrade", file_, "--to", "base", "--on-conflict", "stash", "--output", name}).status,
+        2);
+  }
+  EXPECT_EQ(testing::read_file(file_), before);
+}
+
+// The lock file of the new store would be this one.
+TEST_F(MigrationVerbsTest, OutputTouchesNoFileUnderTheNameOfItsLock) {
+  const std::string source = folder_.path("s-lock");
+  std::filesystem::rename(file_, source);
+  for (const std::string& victim : {source, folder_.write("text-lock", "precious")}) {
+    const std::string before = testing::read_file(victim);
+    const std::string output = victim.substr(0, victim.size() - 5);
+    const Finished refused = piecemark({"upgrade", source, "--output", output});
+    EXPECT_EQ(refused.status, 3);
+    EXPECT_THAT(refused.err, HasSubstr("unsafe_lock_file"));
+    EXPECT_EQ(testing::read_file(victim), before);
+    EXPECT_FALSE(std::filesystem::exists(output));
+  }
+  std::filesystem::create_symlink("elsewhere", folder_.path("new-lock"));
+  EXPECT_EQ(piecemark({"upgrade", source, "--output", folder_.path("new")}).status, 3);
+  EXPECT_FALSE(std::filesystem::exists(folder_.path("new")));
+}
+
+TEST_F(MigrationVerbsTest, OutputIsReadByThoseWhoMayReadTheOriginal) {
+  using std::filesystem::perms;
+  std::filesystem::permissions(file_, perms::owner_read | perms::owner_write);
+  const std::string new_file = folder_.path("new.pmk");
+  done({"upgrade", file_, "--output", new_file});
+  for (const char* name : {"new.pmk", "new.pmk-lock"}) {
+    EXPECT_EQ(std::filesystem::status(folder_.path(name)).permissions(),
+              perms::owner_read | perms::owner_write)
+        << name;
+  }
+}
+
+TEST_F(MigrationVerbsTest, ChoicesAreWords) {
+  const std::string before = testing::read_file(file_);
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"downgrade", file_, "--to", "base", "--on-conflict", "1"},
+           {"downgrade", file_, "--to", "base", "--on-conflict", "lose"},
+           {"import", file_, "--components", folder_.path("components.csv"), "--on-conflict", "9"},
+           {"import", file_, "--components", folder_.path("components.csv"), "--input", "0"},
+           {"export", file_, "--output", "7"},
+           {"upgrade", file_, "--progress", "5"}}) {
+    const Finished refused = piecemark(words);
+    EXPECT_EQ(refused.status, 2) << words[0];
+    EXPECT_THAT(refused.err, HasSubstr("is none of")) << words[0];
+  }
+  EXPECT_EQ(testing::read_file(file_), before);
+}
+
+TEST_F(MigrationVerbsTest, TargetsBeyondTheChainAreRefused) {
+  EXPECT_EQ(piecemark({"downgrade", file_, "--to", "+4294967295"}).status, 2);
+  EXPECT_EQ(piecemark({"downgrade", file_, "--to", "-2"}).status, 2);
+  for (const char* verb : {"upgrade", "downgrade"}) {
+    const Finished refused = piecemark({verb, file_, "--to", "3"});
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_THAT(refused.err, HasSubstr("no_such_format"));
+  }
+  EXPECT_EQ(piecemark({"plan", file_, "--to", "3", "--json"}).out, "");
+}
+
+TEST_F(MigrationVerbsTest, AnswerThatCannotBeWrittenSaysThatTheWorkIsDone) {
+  const Finished finished =
+      testing::run({"/bin/sh", "-c", "\"$0\" upgrade \"$1\" >/dev/full", PIECEMARK_PROGRAM, file_});
+  EXPECT_EQ(finished.status, 3);
+  EXPECT_THAT(finished.err, HasSubstr("what was asked for has been done"));
+}
+
+TEST_F(MigrationVerbsTest, NamesInCommandsAreQuotedForTheShell) {
+  const std::string odd = folder_.path("it's odd.pmk");
+  std::filesystem::rename(file_, odd);
+  EXPECT_THAT(done({"plan", odd, "--to", "base"}), HasSubstr("it'\\''s odd.pmk' --to 1"));
+}
+
 TEST_F(MigrationVerbsTest, StashNeedsAVerbOfItsOwn) {
   EXPECT_EQ(piecemark({"stash"}).status, 2);
   EXPECT_EQ(piecemark({"stash", "lose", file_}).status, 2);

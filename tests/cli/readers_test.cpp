@@ -39,7 +39,7 @@ void write_commits(const std::string& path, Clock::time_point end) {
   }
 }
 
-// Exits with 0 if every snapshot was whole and the commits came in order.
+// Returns 0 if every snapshot was whole and the commits came in order.
 int read_snapshots(const std::string& path, Clock::time_point end) {
   const Store store = Store::open(path, {.read_only = true});
   std::int32_t last = 0;
@@ -54,8 +54,10 @@ int read_snapshots(const std::string& path, Clock::time_point end) {
       drawings.insert(*component.drawing_id());
       ++rows;
     }
-    if (rows != kMarks || quantities.size() != 1 || drawings.size() != 1 || *quantities.begin() < last)
-      return 1;
+    if (rows != kMarks) return 4;
+    if (quantities.size() != 1) return 5;
+    if (drawings.size() != 1) return 6;
+    if (*quantities.begin() < last) return 7;
     if (*quantities.begin() > last) ++distinct;
     last = *quantities.begin();
   }
@@ -91,8 +93,8 @@ TEST(Readers, OfOtherProcessesSeeWholeCommitsOnly) {
     int status = -1;
     ::waitpid(child, &status, 0);
     EXPECT_TRUE(WIFEXITED(status));
-    EXPECT_EQ(WEXITSTATUS(status), 0)
-        << "1: a snapshot that was not whole, 2: too few commits seen, 3: an error";
+    EXPECT_EQ(WEXITSTATUS(status), 0) << "2: too few commits seen; 3: an error; not whole: 4 rows, 5 "
+                                         "quantities, 6 drawings; 7: an older commit";
   }
   EXPECT_TRUE(verify(Store::open(path).read()).is_clean());
 }

@@ -69,6 +69,20 @@ TEST_F(EnvironmentTest, CreationRemovesWhatAKilledOneHasLeft) {
   EXPECT_TRUE(fs::exists(folder_.path("other.new-2026"))) << "a name of another kind is not ours to remove";
 }
 
+TEST_F(EnvironmentTest, AnotherFileUnderTheNameOfTheLockFileIsLeftAlone) {
+  for (const char* content : {"precious", "x", ""}) {
+    const std::string lock_file = folder_.write("store-lock", content);
+    const bool is_empty = content[0] == '\0';
+    EXPECT_EQ(error_of([&] { open(); }),
+              is_empty ? std::nullopt : std::optional(ErrorCode::unsafe_lock_file));
+    EXPECT_EQ(error_of([&] { open({.read_only = true}); }),
+              is_empty ? std::nullopt : std::optional(ErrorCode::unsafe_lock_file));
+    if (!is_empty) {
+      EXPECT_EQ(piecemark::testing::read_file(lock_file), content);
+    }
+  }
+}
+
 TEST_F(EnvironmentTest, OneFileHasOneEnvironmentInAProcess) {
   fs::create_symlink(path_, folder_.path("link"));
   const auto environment = open();

@@ -104,6 +104,18 @@ TEST_F(RunnerTest, StepThatThrowsLeavesTheFileAsItWas) {
             ErrorCode::disk_full);
 }
 
+// Damage in the history is met before anything is written, not by the next verification.
+TEST_F(RunnerTest, DamagedHistoryIsRefused) {
+  {
+    engine::WriteTransaction transaction = environment_->begin_write();
+    transaction.put(index::table(*environment_, index::TableId::history), std::string("\0\0\0\1", 4),
+                    "damaged");
+    transaction.commit();
+  }
+  EXPECT_EQ(error_of([&] { run(*environment_, 2, {}, chain()); }), ErrorCode::corrupt_record);
+  EXPECT_EQ(store_.info().format, 1U);
+}
+
 TEST_F(RunnerTest, UnknownFormatIsRefused) {
   EXPECT_EQ(error_of([&] { run(*environment_, 3, {}, chain()); }), ErrorCode::no_such_format);
   EXPECT_EQ(error_of([&] { run(*environment_, 0, {}, chain()); }), ErrorCode::no_such_format);
