@@ -217,6 +217,14 @@ PIECEMARK_INTERPOSED int open(const char* path, int flags, ...) {
   return open_unsynced(path, flags, mode);
 }
 
+bool piecemark::testing::runs_under_sanitizer() noexcept {
+#ifdef PIECEMARK_SANITIZER_OWNS_MALLOC
+  return true;
+#else
+  return false;
+#endif
+}
+
 #ifndef PIECEMARK_SANITIZER_OWNS_MALLOC
 
 // The C library's own, under the names that it keeps for programs like this.

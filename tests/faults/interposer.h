@@ -31,6 +31,9 @@ struct Struck {
   std::uint64_t failed = 0;
 };
 
+// A sanitizer keeps malloc to itself: only allocations of C++ are struck, and each run takes many times as long.
+bool runs_under_sanitizer() noexcept;
+
 // From now on the call number `nth` fails, counted from 1, or no call where `nth` is 0. One fault at a time.
 void arm(Fault fault, std::uint64_t nth, Duration duration) noexcept;
 Struck disarm() noexcept;

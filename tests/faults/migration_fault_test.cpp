@@ -149,7 +149,8 @@ class SmallMigrationFaultTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(SmallMigrationFaultTest, EachCallThatFailsLeavesTheOldOrTheNewState) {
   const bool is_of_memory = GetParam().fault == Fault::allocation;  // Some for each row.
-  fail_each(GetParam(), {.drawings = 5, .rows_per_drawing = is_of_memory ? 16U : 40U}, 2000);
+  fail_each(GetParam(), {.drawings = 5, .rows_per_drawing = is_of_memory ? 16U : 40U},
+            runs_under_sanitizer() ? 150 : 2000);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SmallMigrationFaultTest, ::testing::ValuesIn(all_cases()), name_of_test);
