@@ -19,8 +19,6 @@ namespace piecemark::engine {
 namespace {
 
 constexpr unsigned kReadersMax = 1022;
-constexpr std::uint64_t kLockFileBytes =
-    64 * (kReadersMax + 2);  // A cache line for each reader, and the heading.
 constexpr unsigned kTablesMax = 32;
 constexpr unsigned kBaseFlags = MDB_NOSUBDIR | MDB_NOTLS;
 constexpr mdb_mode_t kFileMode = 0664;
@@ -487,13 +485,18 @@ MDB_txn* Environment::begin(unsigned flags, const char* attempted) {
 // for the processor between the two may find that page written by the commit after the next: its snapshot would be newer
 // than the commits that others see, and than its own next one.
 MDB_txn* Environment::begin_snapshot() {
-  for (;;) {
+  constexpr int kAttempts = 1000;  // So many in a row mean something else than an unlucky reader.
+  std::uint64_t noted = 0;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
     MDB_txn* transaction = begin(MDB_RDONLY, "read from");
     MDB_envinfo info{};
     mdb_env_info(handle_, &info);
-    if (info.me_last_txnid < mdb_txn_id(transaction) + 2) return transaction;
+    noted = mdb_txn_id(transaction);
+    if (info.me_last_txnid < noted + 2) return transaction;
     mdb_txn_abort(transaction);
   }
+  require_own_lock_table(noted, 1);
+  return begin(MDB_RDONLY, "read from");
 }
 
 ReadTransaction Environment::begin_read() {
