@@ -584,6 +584,7 @@ void Environment::end_write(MDB_txn* transaction) noexcept {
 void Environment::commit(MDB_txn* transaction) {
   if (fork_generation_ != os::fork_generation()) check_usable("commit to");
   const int code = mdb_txn_commit(transaction);
+  has_committed_ = true;
   std::exception_ptr failure;
   if (code != MDB_SUCCESS) failure = failed_commit(code);
   leave();
@@ -609,6 +610,12 @@ std::exception_ptr Environment::failed_commit(int code) noexcept {
     needs_reopen_ = true;
     return std::current_exception();
   }
+}
+
+std::uint64_t Environment::memory_to_reserve(std::uint64_t bytes_to_write) const {
+  // As much as LMDB keeps in memory before it begins to write pages ahead of the commit.
+  constexpr std::uint64_t kMost = std::uint64_t{480} << 20;
+  return has_committed_.load() ? 0 : std::min(bytes_to_write, kMost);
 }
 
 std::uint32_t Environment::permissions() const {

@@ -66,6 +66,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::uint32_t permissions() const;
   bool is_read_only() const { return options_.read_only; }
 
+  // How much memory a transaction that writes so much should have made resident ahead (memory_reserve.h). None after the
+  // first commit: LMDB keeps the memory of a transaction for the next, and nobody knows how much it has.
+  std::uint64_t memory_to_reserve(std::uint64_t bytes_to_write) const;
+
   struct Usage {
     std::uint64_t file_bytes = 0;
     std::uint64_t pages_used = 0;  // up to the highest page ever used
@@ -126,6 +130,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::atomic<bool> wants_larger_map_{false};
 
   WriterTurn turn_;
+  std::atomic<bool> has_committed_{false};
 
   // Transactions open in this process, and the gate that keeps new ones out while the map is resized.
   std::atomic<std::int64_t> open_transactions_{0};

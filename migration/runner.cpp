@@ -33,8 +33,6 @@ Snapshots snapshots_of(engine::Environment& environment) {
 
 // A copy of a file that nobody may write is still its owner's to write.
 constexpr std::uint32_t kOwnerWrites = 0600;
-// As much as LMDB keeps in memory before it begins to write pages ahead of the commit.
-constexpr std::uint64_t kReserveMax = std::uint64_t{480} << 20;
 
 // One migration: reads from a snapshot, writes to a transaction on the same file or on a new one.
 class Run {
@@ -60,7 +58,7 @@ class Run {
     const HoldingPlace place{snapshots_.for_proof, before, stash_in(snapshots_.for_proof)};
     const ColumnsOfRun columns = columns_of_run(*route_.from, *route_.to);
     HoldingsAhead ahead(place, columns);
-    const engine::MemoryReserve reserve(std::min(kReserveMax, bytes_to_write()));
+    const engine::MemoryReserve reserve(transaction_.environment()->memory_to_reserve(bytes_to_write()));
 
     history_in(snapshot_).for_each(snapshot_,
                                    [](const Receipt&) {});  // Damage is found before anything is written.
