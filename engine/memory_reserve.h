@@ -1,8 +1,8 @@
 // Memory for a large transaction, made resident ahead.
 //
 // LMDB keeps every page that a transaction writes in a piece of malloc's memory until the commit. Memory that is new to
-// the process costs an interrupt for each page that is touched first: up to 14 microseconds each were measured on a
-// virtual machine, more than it takes to fill the page. One system call makes pages resident for less than one each.
+// the process costs an interrupt for each page that is touched first, which on a virtual machine can take longer than
+// filling the page. One system call makes all of them resident for a small part of that.
 #pragma once
 
 #include <cstdint>

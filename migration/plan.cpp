@@ -17,7 +17,7 @@ using index::Components;
 constexpr auto kSampleTime = std::chrono::milliseconds(200);
 constexpr std::uint64_t kSampleRows = 50'000;
 // What a step costs for each time its rows are read, fingerprinted and encoded in memory: index, pages and the disk
-// come on top. `script/bench` shows both sides.
+// come on top. A guess: `piecemark history` tells afterwards how long it took.
 constexpr double kStepsCostOfSample = 4.0;
 
 // Beside its component, an entry of the stash has a reason, a key and a place in a page.

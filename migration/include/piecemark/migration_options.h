@@ -23,7 +23,7 @@ struct MigrationProgress {
     index,    // rewriting the index
     rows,     // rewriting the rows
     proof,    // reading everything again, for the fingerprint
-    commit,   // making it durable: from here on it can no longer be stopped
+    commit,   // making it durable: told once, before it begins, and then it can no longer be stopped
   };
   Phase phase = Phase::waiting;
   std::uint64_t rows_done = 0;  // of this phase
