@@ -3,6 +3,7 @@
 #include "migration/chain.h"
 #include "migration/fingerprint.h"
 #include "migration/history.h"
+#include "migration/plan.h"
 #include "migration/proven.h"
 #include "migration/route.h"
 #include "migration/runner.h"

@@ -160,7 +160,7 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
   if (!is_alone && reads_without_lock_file_) throw_writer_is_busy("open");
   try {
     if (is_alone && !options_.trusted) check_pages();
-    if (!reads_without_lock_file_) prepare_lock_file();
+    if (!reads_without_lock_file_) prepare_lock_file(is_alone);
     open_map();
     if (is_alone && !reads_without_lock_file_) require_own_lock_table(noted_commit(), 1);
     open_tables(tables);
@@ -171,12 +171,14 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
   if (is_alone) os::unlock(file_);
 }
 
-void Environment::prepare_lock_file() {
+// Where the disk has no room for a lock file, a reader that is alone goes on without one.
+void Environment::prepare_lock_file(bool is_alone) {
   const std::string attempted = "cannot open " + quoted(path_);
   require_own_lock_file(path_, attempted);
-  os::FileFacts facts;
-  os::facts_of(file_, facts);
-  reserve_lock_file(path_, kReadersMax, facts.permissions, attempted);
+  const std::error_code error = reserve_lock_file(path_, kReadersMax, permissions());
+  if (!error) return;
+  if (!options_.read_only || !is_alone) throw_system_error(error, attempted, path_);
+  reads_without_lock_file_ = true;
 }
 
 void Environment::throw_writer_is_busy(const char* attempted) const {

@@ -91,7 +91,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void open_file();
   void open_checked(std::span<const std::string_view> tables);
   void check_pages();
-  void prepare_lock_file();
+  void prepare_lock_file(bool is_alone);
   std::uint64_t noted_commit();
   void require_own_lock_table(std::uint64_t noted, std::uint64_t behind_max) const;
   void open_map(unsigned more_flags = 0);

@@ -6,8 +6,8 @@
 #include <span>
 
 #include "bytes.h"
-#include "lmdb_error.h"
 #include "os.h"
+#include "piecemark/error.h"
 
 namespace piecemark::engine {
 namespace {
@@ -54,8 +54,8 @@ void require_own_lock_file(const std::string& path, const std::string& attempted
   if (!is_made_by_lmdb(file)) throw_unsafe(path, attempted, "another file, which would be overwritten");
 }
 
-void reserve_lock_file(const std::string& path, unsigned readers_max, std::uint32_t store_permissions,
-                       const std::string& attempted) {
+std::error_code reserve_lock_file(const std::string& path, unsigned readers_max,
+                                  std::uint32_t store_permissions) {
   constexpr std::uint32_t kGroupReads = 040;
   constexpr std::uint32_t kOthersRead = 04;
   std::uint32_t permissions = 0600;
@@ -65,8 +65,7 @@ void reserve_lock_file(const std::string& path, unsigned readers_max, std::uint3
       os::reserve_file(lock_file_of(path), readers_max * kReaderBytes + kTableHeadingBytes, permissions);
   const bool is_disk_full = error == std::errc::no_space_on_device || error == std::errc::file_too_large ||
                             error == std::error_code(EDQUOT, std::generic_category());
-  // Whatever else is wrong with it, LMDB finds out.
-  if (is_disk_full) throw lmdb_error(error.value(), attempted, path);
+  return is_disk_full ? error : std::error_code();
 }
 
 }  // namespace piecemark::engine

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <system_error>
 
 namespace piecemark::engine {
 
@@ -19,9 +20,9 @@ void require_plain_lock_file(const std::string& path, const std::string& attempt
 void require_own_lock_file(const std::string& path, const std::string& attempted);
 
 // Makes the lock file of LMDB's size where it is missing, with room on the disk: LMDB would not claim any, and die of a
-// full disk when it maps the file. Those who may read the store may use it.
-// Errors  disk_full
-void reserve_lock_file(const std::string& path, unsigned readers_max, std::uint32_t store_permissions,
-                       const std::string& attempted);
+// full disk when it maps the file. Those who may read the store may use it. The error if there is no room, else none:
+// LMDB finds out whatever else is wrong.
+std::error_code reserve_lock_file(const std::string& path, unsigned readers_max,
+                                  std::uint32_t store_permissions);
 
 }  // namespace piecemark::engine

@@ -22,7 +22,6 @@ class Sorter {
 
   // Errors  disk_full, io_error
   void add(Bytes record);
-  bool empty() const { return records_.empty() && runs_.empty(); }
 
   // Goes to the beginning; from then on, nothing can be added.
   void rewind();

@@ -57,7 +57,9 @@ void Drawings::copy_to(const Drawings& other, const engine::ReadTransaction& fro
   std::string record;
   for_each(from, [&](const Drawing& drawing) {
     engine::encode_record({other.table_.name, bytes_of(drawing.id)}, drawing, kClassVersion, record);
-    writer.append(bytes_of(drawing.id), record);
+    if (!writer.append(bytes_of(drawing.id), record)) {
+      engine::throw_corrupt_record({table_.name, bytes_of(drawing.id)}, "a key that is out of order");
+    }
   });
 }
 

@@ -1,12 +1,11 @@
-// What a migration would do, found by going the same way without writing.
-#include <algorithm>
+#include "plan.h"
+
 #include <chrono>
 
 #include "engine/os.h"
 #include "engine/record.h"
 #include "fingerprint.h"
 #include "route.h"
-#include "runner.h"
 
 namespace piecemark::migration {
 namespace {
@@ -25,7 +24,6 @@ constexpr std::uint64_t kBytesOfStashEntry = 160;
 constexpr std::uint64_t kBytesOfIndexEntry = 120;
 // Pages that every transaction rewrites: roots, the list of tables, the list of free pages.
 constexpr std::uint64_t kBytesBeside = 128 << 10;
-constexpr std::string_view kStashName = index::kTables[static_cast<std::size_t>(index::TableId::stash)];
 
 class Planner {
  public:
@@ -92,15 +90,15 @@ class Planner {
     if (plan_.steps.empty()) return;
     std::uint64_t written = kBytesBeside + kBytesOfIndexEntry * plan_.returned_rows +
                             kBytesOfStashEntry * (plan_.stashed_rows + plan_.stashed_identifiers);
+    std::uint64_t rewritten = 0;
     std::uint64_t kept = kBytesBeside;
-    for (const MigrationPlan::Table& table : plan_.tables) {
-      const std::uint64_t grown = table.bytes + table.bytes / 3;
-      if (table.is_rewritten || (route_.is_upgrade() && table.name == kStashName)) {
-        written += grown * plan_.steps.size();
-      } else {
-        kept += table.bytes;
-      }
+    for (const MigrationPlan::Table& table : plan_.tables)
+      (table.is_rewritten ? rewritten : kept) += table.bytes;
+    if (route_.is_upgrade()) {
+      const engine::Environment& environment = *snapshot_.environment();
+      rewritten += snapshot_.bytes_of(index::table(environment, index::TableId::stash));
     }
+    written += (rewritten + rewritten / 3) * plan_.steps.size();
     plan_.copy_bytes = written + kept;
     const std::uint64_t reusable = snapshot_.free_bytes();
     plan_.bytes_needed = written > reusable ? written - reusable : 0;

@@ -8,6 +8,18 @@ std::string attempt_to_migrate(const std::string& path, std::uint32_t target) {
   return "cannot migrate '" + path + "' to format " + std::to_string(target);
 }
 
+Error refusal_of_downgrade(const std::string& path, std::uint32_t target, std::uint64_t rows,
+                           std::uint64_t identifiers) {
+  const std::string format = "format " + std::to_string(target);
+  return {
+      ErrorCode::downgrade_refused,
+      {"cannot downgrade '" + path + "' to " + format,
+       std::to_string(rows) + " rows and " + std::to_string(identifiers) + " instance identifiers that " +
+           format + " cannot hold",
+       {},
+       "run it again with --on-conflict stash: they are kept in the file and return with the next upgrade"}};
+}
+
 const index::Format& require_target(std::uint32_t target, const std::string& path) {
   if (const index::Format* format = index::format_numbered(target)) return *format;
   throw Error(ErrorCode::no_such_format,

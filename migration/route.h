@@ -25,6 +25,10 @@ struct Route {
 // "cannot migrate '...' to format N"
 std::string attempt_to_migrate(const std::string& path, std::uint32_t target);
 
+// What a downgrade that may not set anything aside ends with.
+Error refusal_of_downgrade(const std::string& path, std::uint32_t target, std::uint64_t rows,
+                           std::uint64_t identifiers);
+
 // Errors  no_such_format
 const index::Format& require_target(std::uint32_t target, const std::string& path);
 // Errors  format_too_new, corrupt_record

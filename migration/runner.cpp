@@ -155,14 +155,8 @@ class Run {
   void refuse_loss() const {
     if (options_.on_loss == OnLoss::stash || receipt_.stashed_rows + receipt_.stashed_identifiers == 0)
       return;
-    throw Error(
-        ErrorCode::downgrade_refused,
-        {"cannot downgrade '" + path() + "' to format " + std::to_string(route_.to->number),
-         std::to_string(receipt_.stashed_rows) + " rows and " + std::to_string(receipt_.stashed_identifiers) +
-             " instance identifiers that format " + std::to_string(route_.to->number) + " cannot hold",
-         {},
-         "run it again with --on-conflict stash: they are kept in the file and return with the next "
-         "upgrade"});
+    throw refusal_of_downgrade(path(), route_.to->number, receipt_.stashed_rows,
+                               receipt_.stashed_identifiers);
   }
 
   void prove(HoldingsAhead& ahead, const ColumnsOfRun& columns, std::uint64_t visits) {

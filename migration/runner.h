@@ -10,7 +10,6 @@
 #include <string>
 
 #include "engine/environment.h"
-#include "piecemark/migration_plan.h"
 #include "piecemark/receipt.h"
 #include "step.h"
 
@@ -29,11 +28,5 @@ std::optional<Receipt> run(engine::Environment& environment, std::uint32_t targe
 std::optional<Receipt> run_into(const std::string& output, engine::Environment& environment,
                                 std::uint32_t target, const MigrationOptions& options,
                                 std::span<const Step> chain);
-
-// What run would do. Reads every key, and every row that something waits for in the stash; writes nothing. Each step is
-// planned on what the file holds now: exact as long as one of them at the most sets things aside or brings them back.
-// Errors  no_such_format, format_too_new, corrupt_record, canceled
-MigrationPlan plan(engine::Environment& environment, std::uint32_t target, const MigrationOptions& options,
-                   std::span<const Step> chain);
 
 }  // namespace piecemark::migration

@@ -135,7 +135,9 @@ void Stash::copy_to(const Stash& other, const engine::ReadTransaction& from, eng
   for (bool found = cursor.first(); found; found = cursor.next()) {
     decode(table_, cursor.key(), cursor.value());  // Damage is not carried on.
     if (returns(cursor.key())) continue;
-    writer.append(cursor.key(), cursor.value());
+    if (!writer.append(cursor.key(), cursor.value())) {
+      engine::throw_corrupt_record({table_.name, cursor.key()}, "a key that is out of order");
+    }
   }
 }
 

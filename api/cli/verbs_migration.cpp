@@ -12,6 +12,8 @@
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "api/text/json_writer.h"
+#include "engine/os.h"
+#include "migration/route.h"
 #include "piecemark/migration.h"
 #include "piecemark/store.h"
 
@@ -88,13 +90,7 @@ void refuse_loss(const Store& store, std::uint32_t target, MigrationProgressRepo
                           },
                       .on_progress = [&](const MigrationProgress& now) { return progress.update(now); }});
   if (!plan.would_lose()) return;
-  throw Error(ErrorCode::downgrade_refused,
-              {"cannot downgrade '" + store.path() + "' to format " + std::to_string(target),
-               count_of(plan.stashed_rows, plan.stashed_identifiers) + " that format " +
-                   std::to_string(target) + " cannot hold",
-               {},
-               "run it again with --on-conflict stash: they are kept in the file and return with the next "
-               "upgrade"});
+  throw migration::refusal_of_downgrade(store.path(), target, plan.stashed_rows, plan.stashed_identifiers);
 }
 
 void migrate_to(const MigrationArguments& arguments, bool is_upgrade) {
@@ -121,8 +117,9 @@ void migrate_to(const MigrationArguments& arguments, bool is_upgrade) {
   if (receipt) print_receipt(*receipt);
   if (!receipt) print_line("'" + arguments.file + "' has format " + std::to_string(target) + " already");
   if (arguments.output) {
-    const StoreInfo copy = Store::open(*arguments.output, {.read_only = true}).info();
-    print_line("written to '" + *arguments.output + "', " + in_bytes(copy.file_bytes) + "; '" +
+    engine::os::FileFacts copy;
+    engine::os::facts_of(*arguments.output, copy);
+    print_line("written to '" + *arguments.output + "', " + in_bytes(copy.size_bytes) + "; '" +
                arguments.file + "', " + in_bytes(info.file_bytes) + ", is as it was");
   }
 }

@@ -316,7 +316,6 @@ class Candidates {
   bool is_valid() const { return is_valid_; }
   Bytes group() const { return group_; }
   const RowKey& key() const { return key_; }
-  What what() const { return what_; }
   bool is_in(Bytes group, What what) const { return is_valid_ && what_ == what && group_ == group; }
 
  private:

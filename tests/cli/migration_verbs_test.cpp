@@ -202,6 +202,8 @@ TEST_F(MigrationVerbsTest, OutputIsReadByThoseWhoMayReadTheOriginal) {
   std::filesystem::permissions(file_, perms::owner_read | perms::owner_write);
   const std::string new_file = folder_.path("new.pmk");
   done({"upgrade", file_, "--output", new_file});
+  EXPECT_FALSE(std::filesystem::exists(new_file + "-lock")) << "nothing else is written";
+  done({"info", new_file});
   for (const char* name : {"new.pmk", "new.pmk-lock"}) {
     EXPECT_EQ(std::filesystem::status(folder_.path(name)).permissions(),
               perms::owner_read | perms::owner_write)

@@ -83,6 +83,24 @@ TEST_F(EnvironmentTest, AnotherFileUnderTheNameOfTheLockFileIsLeftAlone) {
   }
 }
 
+// A limit on file sizes stands for the full disk. In a child: the limit stays with the process.
+TEST_F(EnvironmentTest, ReadsWithoutALockFileWhereThereIsNoRoomForOne) {
+  fs::remove(path_ + "-lock");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{4096, 4096};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const bool is_refused = error_of([&] { open(); }) == ErrorCode::disk_full;
+    const bool is_read = !error_of([&] { open({.read_only = true})->begin_read(); });
+    ::_exit((is_refused ? 0 : 1) + (is_read ? 0 : 2));
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << "256: not refused for writing; 512: not read";
+  EXPECT_FALSE(fs::exists(path_ + "-lock"));
+}
+
 TEST_F(EnvironmentTest, OneFileHasOneEnvironmentInAProcess) {
   fs::create_symlink(path_, folder_.path("link"));
   const auto environment = open();
