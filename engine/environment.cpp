@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "container.h"
 #include "lmdb_error.h"
@@ -292,39 +293,97 @@ void Environment::settle_after_dead_processes() {
 }
 
 void Environment::open_tables(std::span<const std::string_view> names) {
-  const std::string attempted = "cannot open " + quoted(path_);
-  table_names_.assign(names.begin(), names.end());
+  for (const std::string_view name : names) tables_.emplace_back().name = name;
   enter();
-  MDB_txn* transaction = nullptr;
   try {
-    transaction = begin(MDB_RDONLY, "open");
-    for (const std::string& name : table_names_) {
-      MDB_dbi handle = 0;
-      const int code = mdb_dbi_open(transaction, name.c_str(), 0, &handle);
-      if (code == MDB_NOTFOUND) {
-        throw Error(ErrorCode::not_a_store, {attempted,
-                                             "an LMDB file without the table '" + name + "'",
-                                             {},
-                                             "check that this is the right file"});
-      }
-      check(code, attempted, path_);
-      unsigned flags = 0;
-      check(mdb_dbi_flags(transaction, handle, &flags), attempted, path_);
-      if (flags != 0) {
-        throw Error(ErrorCode::corrupt_file,
-                    {attempted, "table '" + name + "' has flags " + std::to_string(flags),
-                     "tables without flags", "go back to a backup"});
-      }
-      tables_.push_back({handle, name});
-    }
-    const int code = mdb_txn_commit(std::exchange(transaction, nullptr));  // Keeps the table handles.
-    check(code, attempted, path_);
+    adopt_tables();
   } catch (...) {
-    if (transaction != nullptr) mdb_txn_abort(transaction);
     leave();
     throw;
   }
   leave();
+  for (std::size_t i = 0; i < tables_.size(); ++i) {
+    if (tables_[i].handle != Table::kMissing) continue;
+    if (i < options_.required_tables) {
+      throw Error(ErrorCode::not_a_store, {"cannot open " + quoted(path_),
+                                           "an LMDB file without the table '" + tables_[i].name + "'",
+                                           {},
+                                           "check that this is the right file"});
+    }
+    may_lack_tables_ = true;
+  }
+}
+
+// Opens the tables that are there and have no handle yet. LMDB keeps the handles once the transaction that opened them
+// has committed, and wants one such transaction at a time. The caller has entered.
+void Environment::adopt_tables() {
+  const std::lock_guard lock(tables_mutex_);
+  MDB_txn* transaction = nullptr;
+  try {
+    transaction = begin(MDB_RDONLY, "open");
+    std::vector<std::pair<NamedTable*, MDB_dbi>> opened;
+    for (NamedTable& table : tables_) {
+      MDB_dbi handle = Table::kMissing;
+      if (table.handle == Table::kMissing && try_open(transaction, table.name, handle))
+        opened.emplace_back(&table, handle);
+    }
+    const int code = mdb_txn_commit(std::exchange(transaction, nullptr));
+    check(code, "cannot open " + quoted(path_), path_);
+    for (const auto& [table, handle] : opened) table->handle = handle;
+  } catch (...) {
+    if (transaction != nullptr) mdb_txn_abort(transaction);
+    throw;
+  }
+}
+
+// False where there is no such table.
+bool Environment::try_open(MDB_txn* transaction, const std::string& name, unsigned& handle) const {
+  const std::string attempted = "cannot open " + quoted(path_);
+  const int code = mdb_dbi_open(transaction, name.c_str(), 0, &handle);
+  if (code == MDB_NOTFOUND) return false;
+  check(code, attempted, path_);
+  unsigned flags = 0;
+  check(mdb_dbi_flags(transaction, handle, &flags), attempted, path_);
+  if (flags == 0) return true;
+  throw Error(ErrorCode::corrupt_file,
+              {attempted, "table '" + name + "' has flags " + std::to_string(flags), "tables without flags",
+               "go back to a backup"});
+}
+
+// False where the snapshot has a table that was opened after it began, or not yet.
+bool Environment::knows_tables(MDB_txn* transaction) const {
+  constexpr MDB_dbi kTableOfTables = 1;
+  if (!may_lack_tables_) return true;
+  return std::all_of(tables_.begin(), tables_.end(), [&](const NamedTable& table) {
+    MDB_stat statistics{};
+    if (mdb_stat(transaction, table.handle, &statistics) == MDB_SUCCESS) return true;
+    MDB_val name{table.name.size(), const_cast<char*>(table.name.data())};
+    MDB_val found{};
+    return mdb_get(transaction, kTableOfTables, &name, &found) == MDB_NOTFOUND;
+  });
+}
+
+// No other transaction opens tables meanwhile: what one would have to open is there before this one began.
+void Environment::create_missing_tables(MDB_txn* transaction) {
+  const std::lock_guard lock(tables_mutex_);
+  for (NamedTable& table : tables_) {
+    if (table.handle != Table::kMissing) continue;
+    MDB_dbi handle = 0;
+    check(mdb_dbi_open(transaction, table.name.c_str(), MDB_CREATE, &handle), "cannot write to " + quoted(path_),
+          path_);
+    table.is_created = true;
+    table.handle = handle;
+  }
+}
+
+void Environment::keep_created_tables() noexcept {
+  for (NamedTable& table : tables_) table.is_created = false;
+}
+
+void Environment::forget_created_tables() noexcept {
+  for (NamedTable& table : tables_) {
+    if (std::exchange(table.is_created, false)) table.handle = Table::kMissing;
+  }
 }
 
 // Writes the first content of a file that nobody else knows by name, which is why the registry need not know it.
@@ -337,11 +396,8 @@ void Environment::write_new_file(const std::string& temporary, std::span<const s
   check(mdb_txn_begin(environment->handle_, nullptr, 0, &handle), attempted, temporary);
   environment->enter();
   WriteTransaction transaction(environment, handle, false);
-  for (const std::string_view name : tables) {
-    MDB_dbi table = 0;
-    check(mdb_dbi_open(handle, std::string(name).c_str(), MDB_CREATE, &table), attempted, temporary);
-    environment->tables_.push_back({table, name});
-  }
+  for (const std::string_view name : tables) environment->tables_.emplace_back().name = name;
+  transaction.create_missing_tables();
   fill(transaction);
   transaction.commit();
 }
@@ -494,8 +550,10 @@ MDB_txn* Environment::begin_snapshot() {
     MDB_envinfo info{};
     mdb_env_info(handle_, &info);
     noted = mdb_txn_id(transaction);
-    if (info.me_last_txnid < noted + 2) return transaction;
+    const bool is_in_order = info.me_last_txnid < noted + 2;
+    if (is_in_order && knows_tables(transaction)) return transaction;
     mdb_txn_abort(transaction);
+    if (is_in_order) adopt_tables();
   }
   require_own_lock_table(noted, 1);
   return begin(MDB_RDONLY, "read from");
@@ -568,7 +626,7 @@ WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms, const O
     grow_map_if_needed();
     enter();
     entered = true;
-    return {shared_from_this(), begin(0, "write to"), false};
+    return {shared_from_this(), begin_writing(), false};
   } catch (...) {
     if (entered) leave();
     turn_.release(file_);
@@ -576,9 +634,18 @@ WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms, const O
   }
 }
 
+MDB_txn* Environment::begin_writing() {
+  MDB_txn* transaction = begin(0, "write to");
+  if (knows_tables(transaction)) return transaction;
+  mdb_txn_abort(transaction);
+  adopt_tables();
+  return begin(0, "write to");
+}
+
 void Environment::end_write(MDB_txn* transaction) noexcept {
   if (fork_generation_ != os::fork_generation()) return;
   mdb_txn_abort(transaction);
+  forget_created_tables();
   leave();
   turn_.release(file_);
 }
@@ -588,7 +655,12 @@ void Environment::commit(MDB_txn* transaction) {
   const int code = mdb_txn_commit(transaction);
   has_committed_ = true;
   std::exception_ptr failure;
-  if (code != MDB_SUCCESS) failure = failed_commit(code);
+  if (code == MDB_SUCCESS) {
+    keep_created_tables();
+  } else {
+    forget_created_tables();
+    failure = failed_commit(code);
+  }
   leave();
   turn_.release(file_);
   if (failure) std::rethrow_exception(failure);

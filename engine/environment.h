@@ -6,10 +6,13 @@
 //   - A writer holds the turn (writer_turn.h), then LMDB's write lock, which is then always free.
 //   - The map is resized only while this process has no transaction open.
 //   - After a fork the child may only let go of the object.
+//   - A transaction knows the handles of all tables that its snapshot has: a table that a migration has added since
+//     the file was opened is opened before the first transaction that sees it is handed out.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -18,7 +21,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "os.h"
 #include "transaction.h"
@@ -33,11 +35,13 @@ struct EnvironmentOptions {
   bool trusted = false;                                    // Maps the file without walking its pages first.
   std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // Address space, not memory; grows by itself.
   std::uint32_t busy_timeout_ms = 10'000;                  // How long a writer waits for its turn.
+  // So many of the tables every file has; files that an older library has made may lack the others.
+  std::size_t required_tables = SIZE_MAX;
 };
 
 class Environment : public std::enable_shared_from_this<Environment> {
  public:
-  // Opens an existing file with exactly these tables. Table i of the list is table(i).
+  // Opens an existing file with these tables. Table i of the list is table(i).
   // Errors  file_not_found, permission_denied, not_a_store, unsupported_container, unsupported_platform,
   //         unsafe_lock_file, corrupt_file, busy, io_error
   static std::shared_ptr<Environment> open(const std::string& path, std::span<const std::string_view> tables,
@@ -60,7 +64,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   WriteTransaction begin_write() { return begin_write(options_.busy_timeout_ms); }
   WriteTransaction begin_write(std::uint32_t busy_timeout_ms, const OnWait& on_wait = {});
 
-  const Table& table(std::size_t index) const { return tables_[index]; }
+  Table table(std::size_t index) const { return {tables_[index].handle.load(), tables_[index].name}; }
   const std::string& path() const { return path_; }
   // Of owner, group and others on the file.
   std::uint32_t permissions() const;
@@ -96,6 +100,13 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void require_own_lock_table(std::uint64_t noted, std::uint64_t behind_max) const;
   void open_map(unsigned more_flags = 0);
   void open_tables(std::span<const std::string_view> names);
+  bool try_open(MDB_txn* transaction, const std::string& name, unsigned& handle) const;
+  void adopt_tables();
+  bool knows_tables(MDB_txn* transaction) const;
+  MDB_txn* begin_writing();
+  void create_missing_tables(MDB_txn* transaction);
+  void keep_created_tables() noexcept;
+  void forget_created_tables() noexcept;
   void settle_after_dead_processes();
   void close() noexcept;
 
@@ -121,8 +132,14 @@ class Environment : public std::enable_shared_from_this<Environment> {
   MDB_env* handle_ = nullptr;
   os::File file_;  // for the lock on the data file
   os::FileId file_id_;
-  std::vector<Table> tables_;
-  std::vector<std::string> table_names_;
+  struct NamedTable {
+    std::string name;
+    std::atomic<unsigned> handle{Table::kMissing};
+    bool is_created = false;  // by the write transaction that is open
+  };
+  std::deque<NamedTable> tables_;
+  std::mutex tables_mutex_;
+  bool may_lack_tables_ = false;
   std::uint64_t fork_generation_ = 0;
   bool reads_without_lock_file_ = false;
 

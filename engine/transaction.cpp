@@ -60,6 +60,11 @@ std::optional<Bytes> ReadTransaction::get(const Table& table, Bytes key) const {
   return to_bytes(found);
 }
 
+bool ReadTransaction::has(const Table& table) const {
+  MDB_stat statistics{};
+  return mdb_stat(handle_, table.handle, &statistics) == MDB_SUCCESS;
+}
+
 std::uint64_t ReadTransaction::entries(const Table& table) const {
   MDB_stat statistics{};
   const int code = mdb_stat(handle_, table.handle, &statistics);
@@ -164,6 +169,11 @@ void WriteTransaction::erase_prefix(const Table& table, Bytes prefix) {
 
 void WriteTransaction::clear(const Table& table) {
   check(is_broken_ ? MDB_BAD_TXN : mdb_drop(handle_, table.handle, 0), "delete from");
+}
+
+void WriteTransaction::create_missing_tables() {
+  require_open();
+  environment_->create_missing_tables(handle_);
 }
 
 void WriteTransaction::commit() {

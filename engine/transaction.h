@@ -18,8 +18,11 @@ class Environment;
 
 // A named table of the file. Valid as long as its environment.
 struct Table {
-  unsigned handle = 0;
+  unsigned handle = kMissing;
   std::string_view name;
+
+  // Of a table that the file does not have (EnvironmentOptions::required_tables).
+  static constexpr unsigned kMissing = ~0U;
 };
 
 // A consistent snapshot. Bytes returned point into the map and end with the transaction.
@@ -31,6 +34,8 @@ class ReadTransaction {
   ~ReadTransaction();
 
   std::optional<Bytes> get(const Table& table, Bytes key) const;
+  // False for a table that is missing in this snapshot; no other call may be given it.
+  bool has(const Table& table) const;
   std::uint64_t entries(const Table& table) const;
   // What the pages of the table take in the file.
   std::uint64_t bytes_of(const Table& table) const;
@@ -71,6 +76,8 @@ class WriteTransaction : public ReadTransaction {
   // Deletes every entry whose key begins with the prefix.
   void erase_prefix(const Table& table, Bytes prefix);
   void clear(const Table& table);
+  // Makes the tables of the environment that the file lacks. They come to stay with the commit.
+  void create_missing_tables();
 
   // Durable when it returns; the transaction is over in any case.
   // Errors  disk_full  nothing was stored

@@ -25,7 +25,7 @@ inline constexpr std::array<std::string_view, 8> kTables{
     "meta", "drawings", "components.1", "unique.1", "components.2", "unique.2", "stash", "history",
 };
 
-inline const engine::Table& table(const engine::Environment& environment, TableId id) {
+inline engine::Table table(const engine::Environment& environment, TableId id) {
   return environment.table(static_cast<std::size_t>(id));
 }
 

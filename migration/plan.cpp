@@ -73,7 +73,7 @@ class Planner {
   void list_tables() {
     const engine::Environment& environment = *snapshot_.environment();
     for (std::size_t i = 0; i < index::kTables.size(); ++i) {
-      const engine::Table& table = environment.table(i);
+      const engine::Table table = environment.table(i);
       const auto id = static_cast<index::TableId>(i);
       const bool is_index = id == route_.from->unique;
       const bool is_rewritten = !route_.steps.empty() && (is_index || id == route_.from->rows);

@@ -8,7 +8,7 @@ namespace {
 
 constexpr unsigned kClassVersion = 0;
 
-const engine::Table& meta(const engine::ReadTransaction& transaction) {
+engine::Table meta(const engine::ReadTransaction& transaction) {
   return index::table(*transaction.environment(), index::TableId::meta);
 }
 

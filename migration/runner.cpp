@@ -140,7 +140,7 @@ class Run {
   void require_empty(const Components& target) const {
     const index::Format& format = target.format();
     for (const TableId id : {format.rows, format.unique}) {
-      const engine::Table& table = index::table(*transaction_.environment(), id);
+      const engine::Table table = index::table(*transaction_.environment(), id);
       if (transaction_.entries(table) == 0) continue;
       throw Error(ErrorCode::corrupt_file,
                   {attempted(),

@@ -128,7 +128,7 @@ class Verifier {
     }
   }
 
-  const engine::Table& table(index::TableId id) const { return index::table(environment_, id); }
+  engine::Table table(index::TableId id) const { return index::table(environment_, id); }
 
   const engine::ReadTransaction& transaction_;
   const index::Components& components_;

@@ -101,6 +101,74 @@ TEST_F(EnvironmentTest, ReadsWithoutALockFileWhereThereIsNoRoomForOne) {
   EXPECT_FALSE(fs::exists(path_ + "-lock"));
 }
 
+// A library that knows a third table opens a file of one that did not.
+class MissingTableTest : public EnvironmentTest {
+ protected:
+  static constexpr std::array<std::string_view, 3> kMoreTables{"one", "two", "three"};
+
+  std::shared_ptr<Environment> open_knowing_more() const {
+    return Environment::open(path_, kMoreTables, {.required_tables = 2});
+  }
+  static void write_to_new_table(Environment& environment) {
+    WriteTransaction transaction = environment.begin_write();
+    transaction.create_missing_tables();
+    transaction.put(environment.table(2), "key", "value");
+    transaction.commit();
+  }
+};
+
+TEST_F(MissingTableTest, RequiredOneIsRefused) {
+  EXPECT_EQ(error_of([&] { Environment::open(path_, kMoreTables, {}); }), ErrorCode::not_a_store);
+}
+
+TEST_F(MissingTableTest, ComesToBeWithTheCommitThatCreatesIt) {
+  const auto environment = open_knowing_more();
+  const ReadTransaction before = environment->begin_read();
+  EXPECT_FALSE(before.has(environment->table(2)));
+  write_to_new_table(*environment);
+  EXPECT_FALSE(before.has(environment->table(2))) << "a snapshot from before it";
+  const ReadTransaction after = environment->begin_read();
+  ASSERT_TRUE(after.has(environment->table(2)));
+  EXPECT_EQ(after.get(environment->table(2), "key"), "value");
+}
+
+TEST_F(MissingTableTest, IsMissingAgainAfterARollback) {
+  const auto environment = open_knowing_more();
+  {
+    WriteTransaction transaction = environment->begin_write();
+    transaction.create_missing_tables();
+    EXPECT_TRUE(transaction.has(environment->table(2)));
+  }
+  EXPECT_FALSE(environment->begin_read().has(environment->table(2)));
+  write_to_new_table(*environment);
+  EXPECT_EQ(environment->begin_read().get(environment->table(2), "key"), "value");
+}
+
+TEST_F(MissingTableTest, OneThatAnotherProcessHasCreatedIsThereInTheNextTransaction) {
+  const auto environment = open_knowing_more();
+  const ReadTransaction before = environment->begin_read();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    write_to_new_table(*open_knowing_more());
+    ::_exit(0);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.emplace_back([&] {
+      const ReadTransaction after = environment->begin_read();
+      EXPECT_TRUE(after.has(environment->table(2)));
+      EXPECT_EQ(after.get(environment->table(2), "key"), "value");
+    });
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_FALSE(before.has(environment->table(2)));
+  WriteTransaction writing = environment->begin_write();
+  EXPECT_EQ(writing.get(environment->table(2), "key"), "value");
+}
+
 TEST_F(EnvironmentTest, OneFileHasOneEnvironmentInAProcess) {
   fs::create_symlink(path_, folder_.path("link"));
   const auto environment = open();

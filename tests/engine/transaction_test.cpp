@@ -23,7 +23,7 @@ class TransactionTest : public ::testing::Test {
     environment_ = Environment::open(folder_.path("store"), kTables, {});
   }
 
-  const Table& table() const { return environment_->table(0); }
+  Table table() const { return environment_->table(0); }
   std::string content() const {
     const ReadTransaction snapshot = environment_->begin_read();
     std::string text;
