@@ -8,6 +8,8 @@
 namespace piecemark {
 namespace {
 
+using Order = index::Layout::Order;
+
 std::optional<ComponentView> view_of(const std::optional<ComponentRow>& row) {
   return row ? std::optional(ComponentView(*row)) : std::nullopt;
 }
@@ -49,19 +51,31 @@ ComponentRange ReadTxn::with_key(const std::optional<Uuid>& drawing_id, std::str
 }
 
 ComponentRange ReadTxn::instances(const std::optional<Uuid>& drawing_id, std::string_view piece_mark) const& {
-  return ComponentRange(state_->components->layout().instances(state_->transaction, drawing_id, piece_mark));
+  const index::Layout& layout = state_->components->layout();
+  return ComponentRange(layout.instances(state_->transaction, drawing_id, piece_mark, Order::any));
 }
 
 ComponentRange ReadTxn::in_drawing(const std::optional<Uuid>& drawing_id) const& {
-  return ComponentRange(state_->components->layout().in_drawing(state_->transaction, drawing_id));
+  const index::Layout& layout = state_->components->layout();
+  return ComponentRange(layout.in_drawing(state_->transaction, drawing_id, Order::any));
 }
 
 ComponentRange ReadTxn::scan() const& {
-  return ComponentRange(state_->components->layout().all_by_id(state_->transaction));
+  return ComponentRange(state_->components->layout().scan(state_->transaction));
 }
 
 ComponentRange ReadTxn::sorted() const& {
   return ComponentRange(state_->components->layout().all_by_key(state_->transaction));
+}
+
+ComponentRange ReadTxn::sorted(const std::optional<Uuid>& drawing_id) const& {
+  const index::Layout& layout = state_->components->layout();
+  return ComponentRange(layout.in_drawing(state_->transaction, drawing_id, Order::by_key));
+}
+
+ComponentRange ReadTxn::sorted(const std::optional<Uuid>& drawing_id, std::string_view piece_mark) const& {
+  const index::Layout& layout = state_->components->layout();
+  return ComponentRange(layout.instances(state_->transaction, drawing_id, piece_mark, Order::by_key));
 }
 
 std::optional<Drawing> ReadTxn::drawing(const Uuid& id) const {

@@ -11,10 +11,15 @@ StoreCore::StoreCore(std::shared_ptr<engine::Environment> environment, const Ope
   const engine::ReadTransaction transaction = environment_->begin_read();
   const engine::Stamp stamp = index::load_stamp(transaction);
   index::require_readable(stamp, environment_->path());
-  for (const index::Format& format : index::formats()) {
-    components_.push_back(
-        std::make_unique<index::Components>(format, stamp.nulls_not_distinct, *environment_));
-  }
+  nulls_not_distinct_ = stamp.nulls_not_distinct;
+  components_.resize(index::formats().size());
+}
+
+const index::Components& StoreCore::components_in(const index::Format& format) const {
+  const std::lock_guard lock(components_mutex_);
+  auto& components = components_[format.number - 1];
+  if (!components) components = std::make_unique<index::Components>(format, nulls_not_distinct_, *environment_);
+  return *components;
 }
 
 const index::Format& StoreCore::require_known(const engine::Stamp& stamp) const {
@@ -29,24 +34,25 @@ const index::Format& StoreCore::require_known(const engine::Stamp& stamp) const 
 
 const index::Components& StoreCore::readable_components(const engine::ReadTransaction& transaction) {
   const std::uint64_t id = transaction.id();
-  const std::uint64_t known = known_.load(std::memory_order_relaxed);
+  const std::uint64_t known = known_.load(std::memory_order_acquire);
   if (known >> 8 == id && known != 0) return *components_[(known & 0xFF) - 1];
   const index::Format& format = require_known(index::load_stamp(transaction));
-  known_.store(id << 8 | format.number, std::memory_order_relaxed);
-  return *components_[format.number - 1];
+  const index::Components& components = components_in(format);
+  known_.store(id << 8 | format.number, std::memory_order_release);
+  return components;
 }
 
 const index::Components& StoreCore::writable_components(const engine::WriteTransaction& transaction) const {
   const engine::Stamp stamp = index::load_stamp(transaction);
-  const std::uint32_t format = require_known(stamp).number;
+  const index::Format& format = require_known(stamp);
   const std::string& path = environment_->path();
   index::require_writable(stamp, path);
-  if (format == index::kLiveFormat || options_.write_older_format) return *components_[format - 1];
+  if (format.number == index::kLiveFormat || options_.write_older_format) return components_in(format);
   throw Error(ErrorCode::format_too_old,
-              {"cannot write to '" + path + "'", "format " + std::to_string(format),
+              {"cannot write to '" + path + "'", "format " + std::to_string(format.number),
                "writing format " + std::to_string(index::kLiveFormat),
                "piecemark upgrade " + path + "; or write it as it is, for an old app: import --format " +
-                   std::to_string(format)});
+                   std::to_string(format.number)});
 }
 
 void StoreCore::require_opened_for_writing() const {
@@ -68,7 +74,8 @@ Store Store::open(const std::string& path, const OpenOptions& options) {
                                                {.read_only = options.read_only,
                                                 .trusted = options.trusted,
                                                 .map_size_bytes = options.map_size_bytes,
-                                                .busy_timeout_ms = options.busy_timeout_ms});
+                                                .busy_timeout_ms = options.busy_timeout_ms,
+                                                .required_tables = index::kRequiredTables});
   return Store(std::make_shared<StoreCore>(std::move(environment), options));
 }
 
@@ -96,8 +103,7 @@ WriteTxn Store::write() {
   core_->require_opened_for_writing();
   engine::WriteTransaction transaction = core_->environment()->begin_write(core_->options().busy_timeout_ms);
   const index::Components& components = core_->writable_components(transaction);
-  return WriteTxn(std::unique_ptr<WriteTxnState>(
-      new WriteTxnState{core_, std::move(transaction), &components, Timestamp::now()}));
+  return WriteTxn(std::make_unique<WriteTxnState>(core_, std::move(transaction), components));
 }
 
 StoreInfo Store::info() const {

@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "engine/environment.h"
 #include "index/catalogue.h"
-#include "index/components.h"
+#include "index/component_writer.h"
 #include "migration/step.h"
 #include "piecemark/migration.h"
 #include "piecemark/store.h"
@@ -34,10 +36,14 @@ class StoreCore {
 
  private:
   const index::Format& require_known(const engine::Stamp& stamp) const;
+  const index::Components& components_in(const index::Format& format) const;
 
   std::shared_ptr<engine::Environment> environment_;
   OpenOptions options_;
-  std::vector<std::unique_ptr<index::Components>> components_;  // one for each known format
+  bool nulls_not_distinct_ = false;
+  // One for each known format, made when the file is first seen in it: before, it may lack its tables.
+  mutable std::vector<std::unique_ptr<const index::Components>> components_;
+  mutable std::mutex components_mutex_;
   // Transaction id * 256 + format, of the newest snapshot whose stamp was read. The id changes with every
   // commit, so that an upgrade by another process is noticed at the next transaction, at the price of one
   // comparison. Only snapshots count: the id of a write transaction that is given up goes to the next one.
@@ -51,14 +57,20 @@ struct ReadTxnState {
 };
 
 struct WriteTxnState {
+  WriteTxnState(std::shared_ptr<StoreCore> of, engine::WriteTransaction begun, const index::Components& in)
+      : core(std::move(of)), transaction(std::move(begun)), components(&in), writer(in, transaction) {}
+
   std::shared_ptr<StoreCore> core;
   engine::WriteTransaction transaction;
   const index::Components* components;
-  Timestamp now;  // the now() of the DDL: the same for the whole transaction
+  index::ComponentWriter writer;
+  Timestamp now = Timestamp::now();  // the now() of the DDL: the same for the whole transaction
   bool has_changes = false;
 
-  // The transaction, for a call that may change content.
-  engine::WriteTransaction& changing();
+  // For a call that may change content.
+  index::ComponentWriter& changing();
+  // For a call that reads.
+  const engine::WriteTransaction& reading();
 };
 
 // What the other parts of the library may reach behind the public classes.

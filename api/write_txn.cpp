@@ -8,6 +8,8 @@
 namespace piecemark {
 namespace {
 
+constexpr auto kSorted = index::Layout::Order::by_key;
+
 std::optional<Component> copy_of(const std::optional<ComponentRow>& row) {
   return row ? std::optional(to_component(*row)) : std::nullopt;
 }
@@ -24,8 +26,13 @@ std::string inserting(std::string_view piece_mark) {
 
 }  // namespace
 
-engine::WriteTransaction& WriteTxnState::changing() {
+index::ComponentWriter& WriteTxnState::changing() {
   if (!std::exchange(has_changes, true)) migration::forget_proven(transaction);
+  return writer;
+}
+
+const engine::WriteTransaction& WriteTxnState::reading() {
+  writer.flush();
   return transaction;
 }
 
@@ -34,17 +41,13 @@ WriteTxn::WriteTxn(WriteTxn&&) noexcept = default;
 WriteTxn& WriteTxn::operator=(WriteTxn&&) noexcept = default;
 WriteTxn::~WriteTxn() = default;
 
-const WriteTxnState& WriteTxn::state() const {
+WriteTxnState& WriteTxn::state() const {
   if (!state_) {
     throw Error(
         ErrorCode::invalid_use,
         {"cannot use a write transaction", "one that was committed or rolled back", {}, "begin a new one"});
   }
   return *state_;
-}
-
-WriteTxnState& WriteTxn::state() {
-  return const_cast<WriteTxnState&>(std::as_const(*this).state());
 }
 
 Uuid WriteTxn::insert(const Component& component) {
@@ -57,7 +60,7 @@ Uuid WriteTxn::insert(const Component& component) {
 
 std::variant<Uuid, Violation> WriteTxn::try_insert(const Component& component) {
   WriteTxnState& in = state();
-  auto violation = in.components->insert(in.changing(), {row_of(component)});
+  auto violation = in.changing().insert({row_of(component)});
   if (!violation) return component.id;
   if (violation->code == ErrorCode::unique_violation) return std::move(*violation);
   throw ConstraintViolation(inserting(component.piece_mark), std::move(*violation));
@@ -69,7 +72,7 @@ Uuid WriteTxn::insert_columns(const ComponentColumns& columns) {
 
 Upserted WriteTxn::upsert(const ComponentColumns& columns, OnConflict on_conflict) {
   WriteTxnState& in = state();
-  auto result = in.components->upsert(in.changing(), columns, on_conflict, in.now);
+  auto result = in.changing().upsert(columns, on_conflict, in.now);
   if (auto* violation = std::get_if<Violation>(&result)) {
     throw ConstraintViolation(inserting(columns.piece_mark.value().value_or("")), std::move(*violation));
   }
@@ -78,7 +81,7 @@ Upserted WriteTxn::upsert(const ComponentColumns& columns, OnConflict on_conflic
 
 bool WriteTxn::update(const Uuid& id, const ComponentColumns& changes) {
   WriteTxnState& in = state();
-  auto result = in.components->update(in.changing(), id, changes, in.now);
+  auto result = in.changing().update(id, changes, in.now);
   if (auto* violation = std::get_if<Violation>(&result)) {
     throw ConstraintViolation("cannot update component " + id.to_string(), std::move(*violation));
   }
@@ -86,71 +89,72 @@ bool WriteTxn::update(const Uuid& id, const ComponentColumns& changes) {
 }
 
 bool WriteTxn::erase(const Uuid& id) {
-  return state().components->erase(state().changing(), id);
+  return state().changing().erase(id);
 }
 
 Uuid WriteTxn::insert_drawing(const Drawing& drawing) {
-  if (auto violation = state().components->insert_drawing(state().changing(), drawing)) {
+  if (auto violation = state().changing().insert_drawing(drawing)) {
     throw ConstraintViolation("cannot insert drawing " + drawing.id.to_string(), std::move(*violation));
   }
   return drawing.id;
 }
 
 bool WriteTxn::erase_drawing(const Uuid& id) {
-  return state().components->erase_drawing(state().changing(), id);
+  return state().changing().erase_drawing(id);
 }
 
 std::optional<Component> WriteTxn::get(const Uuid& id) const {
-  return copy_of(state().components->layout().get(state().transaction, id));
+  return copy_of(state().components->layout().get(state().reading(), id));
 }
 
 std::optional<Component> WriteTxn::find(const std::optional<Uuid>& drawing_id, std::string_view piece_mark,
                                         std::optional<std::string_view> instance_identifier) const {
   return copy_of(
-      state().components->layout().find(state().transaction, drawing_id, piece_mark, instance_identifier));
+      state().components->layout().find(state().reading(), drawing_id, piece_mark, instance_identifier));
 }
 
 std::vector<Component> WriteTxn::with_key(const std::optional<Uuid>& drawing_id, std::string_view piece_mark,
                                           std::optional<std::string_view> instance_identifier) const {
-  return copies_of(state().components->layout().with_key(state().transaction, drawing_id, piece_mark,
+  return copies_of(state().components->layout().with_key(state().reading(), drawing_id, piece_mark,
                                                          instance_identifier));
 }
 
 std::vector<Component> WriteTxn::instances(const std::optional<Uuid>& drawing_id,
                                            std::string_view piece_mark) const {
-  return copies_of(state().components->layout().instances(state().transaction, drawing_id, piece_mark));
+  return copies_of(state().components->layout().instances(state().reading(), drawing_id, piece_mark, kSorted));
 }
 
 std::vector<Component> WriteTxn::in_drawing(const std::optional<Uuid>& drawing_id) const {
-  return copies_of(state().components->layout().in_drawing(state().transaction, drawing_id));
+  return copies_of(state().components->layout().in_drawing(state().reading(), drawing_id, kSorted));
 }
 
 std::optional<Drawing> WriteTxn::drawing(const Uuid& id) const {
-  return state().components->drawings().get(state().transaction, id);
+  return state().components->drawings().get(state().reading(), id);
 }
 
 std::vector<Drawing> WriteTxn::drawings() const {
   std::vector<Drawing> drawings;
-  state().components->drawings().for_each(state().transaction,
+  state().components->drawings().for_each(state().reading(),
                                           [&](const Drawing& drawing) { drawings.push_back(drawing); });
   return drawings;
 }
 
 std::uint64_t WriteTxn::component_count() const {
-  return state().components->layout().count(state().transaction);
+  return state().components->layout().count(state().reading());
 }
 std::uint64_t WriteTxn::drawing_count() const {
-  return state().components->drawings().count(state().transaction);
+  return state().components->drawings().count(state().reading());
 }
 
 std::string WriteTxn::next_instance_identifier(const std::optional<Uuid>& drawing_id,
                                                std::string_view piece_mark) const {
-  return state().components->next_instance_identifier(state().transaction, drawing_id, piece_mark);
+  return state().components->next_instance_identifier(state().reading(), drawing_id, piece_mark);
 }
 
 void WriteTxn::commit() {
   state();
   const std::unique_ptr<WriteTxnState> ending = std::move(state_);
+  ending->writer.flush();
   ending->transaction.commit();
 }
 

@@ -1,22 +1,15 @@
 #include "record.h"
 
-// Inlined: a call costs as much as the hash of a short key.
-#define XXH_INLINE_ALL  // NOLINT(readability-identifier-naming): the library's name
-#include <xxhash.h>
+#include "hash.h"
 
 namespace piecemark::engine {
-namespace {
 
 std::uint64_t checksum_of(const RecordPlace& place, Bytes payload) {
-  const std::uint64_t table = XXH3_64bits(place.table.data(), place.table.size());
-  const std::uint64_t seed = XXH3_64bits_withSeed(place.key.data(), place.key.size(), table);
-  return XXH3_64bits_withSeed(payload.data(), payload.size(), seed);
+  return xxh3(payload, xxh3(place.key, xxh3(place.table)));
 }
 
-}  // namespace
-
 std::uint64_t hash_of(Bytes first, Bytes second) {
-  return XXH3_64bits_withSeed(second.data(), second.size(), XXH3_64bits(first.data(), first.size()));
+  return xxh3(second, xxh3(first));
 }
 
 void seal(const RecordPlace& place, std::string& record) {

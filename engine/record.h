@@ -29,6 +29,9 @@ struct RecordPlace {
 // A hash of two byte strings; not kept in files.
 std::uint64_t hash_of(Bytes first, Bytes second);
 
+// What binds the payload to its place.
+std::uint64_t checksum_of(const RecordPlace& place, Bytes payload);
+
 // Writes the checksum over the first bytes of a record whose payload, class version included, is in place.
 void seal(const RecordPlace& place, std::string& record);
 // The class version and payload of a record.

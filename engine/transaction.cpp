@@ -30,7 +30,9 @@ ReadTransaction::ReadTransaction(std::shared_ptr<Environment> environment, MDB_t
 ReadTransaction::ReadTransaction(ReadTransaction&& other) noexcept
     : environment_(std::move(other.environment_)),
       handle_(std::exchange(other.handle_, nullptr)),
-      holds_file_lock_(std::exchange(other.holds_file_lock_, false)) {}
+      holds_file_lock_(std::exchange(other.holds_file_lock_, false)),
+      seeker_(std::exchange(other.seeker_, nullptr)),
+      seeker_table_(other.seeker_table_) {}
 
 ReadTransaction& ReadTransaction::operator=(ReadTransaction&& other) noexcept {
   if (this != &other) {
@@ -38,6 +40,8 @@ ReadTransaction& ReadTransaction::operator=(ReadTransaction&& other) noexcept {
     environment_ = std::move(other.environment_);
     handle_ = std::exchange(other.handle_, nullptr);
     holds_file_lock_ = std::exchange(other.holds_file_lock_, false);
+    seeker_ = std::exchange(other.seeker_, nullptr);
+    seeker_table_ = other.seeker_table_;
   }
   return *this;
 }
@@ -46,8 +50,13 @@ ReadTransaction::~ReadTransaction() {
   end();
 }
 
+void ReadTransaction::close_seeker() const noexcept {
+  if (seeker_ != nullptr) mdb_cursor_close(std::exchange(seeker_, nullptr));
+}
+
 void ReadTransaction::end() noexcept {
   if (handle_ == nullptr) return;
+  close_seeker();
   environment_->end_read(std::exchange(handle_, nullptr), std::exchange(holds_file_lock_, false));
 }
 
@@ -58,6 +67,21 @@ std::optional<Bytes> ReadTransaction::get(const Table& table, Bytes key) const {
   if (code == MDB_NOTFOUND) return std::nullopt;
   if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
   return to_bytes(found);
+}
+
+std::optional<ReadTransaction::Entry> ReadTransaction::seek(const Table& table, Bytes key) const {
+  int code = MDB_SUCCESS;
+  if (seeker_ == nullptr || seeker_table_ != table.handle) {
+    close_seeker();
+    code = mdb_cursor_open(handle_, table.handle, &seeker_);
+    seeker_table_ = table.handle;
+  }
+  MDB_val wanted = to_value(key);
+  MDB_val found{};
+  if (code == MDB_SUCCESS) code = mdb_cursor_get(seeker_, &wanted, &found, MDB_SET_RANGE);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
+  return Entry{to_bytes(wanted), to_bytes(found)};
 }
 
 bool ReadTransaction::has(const Table& table) const {
@@ -114,6 +138,7 @@ WriteTransaction::~WriteTransaction() {
 }
 
 void WriteTransaction::rollback() noexcept {
+  close_seeker();
   if (handle_ != nullptr) environment_->end_write(std::exchange(handle_, nullptr));
 }
 
@@ -183,6 +208,7 @@ void WriteTransaction::commit() {
                                          {},
                                          "begin a new write transaction and repeat the changes"});
   }
+  close_seeker();
   environment_->commit(std::exchange(handle_, nullptr));
 }
 
@@ -251,6 +277,10 @@ void Cursor::reread() {
 
 bool Cursor::next() {
   return move(MDB_NEXT);
+}
+
+bool Cursor::previous() {
+  return move(MDB_PREV);
 }
 
 bool Cursor::move(int operation) {

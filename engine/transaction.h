@@ -34,6 +34,12 @@ class ReadTransaction {
   ~ReadTransaction();
 
   std::optional<Bytes> get(const Table& table, Bytes key) const;
+  // The first entry whose key is not less.
+  struct Entry {
+    Bytes key;
+    Bytes value;
+  };
+  std::optional<Entry> seek(const Table& table, Bytes key) const;
   // False for a table that is missing in this snapshot; no other call may be given it.
   bool has(const Table& table) const;
   std::uint64_t entries(const Table& table) const;
@@ -53,10 +59,14 @@ class ReadTransaction {
   ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle, bool holds_file_lock);
 
   void end() noexcept;
+  void close_seeker() const noexcept;
 
   std::shared_ptr<Environment> environment_;
   MDB_txn* handle_ = nullptr;
   bool holds_file_lock_ = false;
+  // The cursor of seek(): opening one for each call would cost a tenth of it.
+  mutable MDB_cursor* seeker_ = nullptr;
+  mutable unsigned seeker_table_ = Table::kMissing;
 };
 
 // The one write transaction of the file; it reads its own writes. Destroyed without commit(), it leaves no trace.
@@ -76,6 +86,8 @@ class WriteTransaction : public ReadTransaction {
   // Deletes every entry whose key begins with the prefix.
   void erase_prefix(const Table& table, Bytes prefix);
   void clear(const Table& table);
+  // For a caller that has stopped halfway: from now on the transaction is broken.
+  void give_up() { is_broken_ = true; }
   // Makes the tables of the environment that the file lacks. They come to stay with the commit.
   void create_missing_tables();
 
@@ -131,6 +143,7 @@ class Cursor {
   // To the first key that is not less.
   bool seek(Bytes key);
   bool next();
+  bool previous();
   // Reads the entry at hand once more: its bytes may have moved since the transaction wrote.
   void reread();
 

@@ -18,8 +18,9 @@ constexpr std::array kFormats{
         .columns = without_instance_identifier(),
         .unique_constraint = "unique_piece_mark_per_drawing",
         .class_version = 0,
+        .layout = LayoutKind::ordered,
         .rows = TableId::components_1,
-        .unique = TableId::unique_1,
+        .index = TableId::unique_1,
     },
     Format{
         .number = 2,
@@ -27,8 +28,19 @@ constexpr std::array kFormats{
         .columns = ColumnSet::all(),
         .unique_constraint = "unique_piece_mark_instance_per_drawing",
         .class_version = 1,
+        .layout = LayoutKind::ordered,
         .rows = TableId::components_2,
-        .unique = TableId::unique_2,
+        .index = TableId::unique_2,
+    },
+    Format{
+        .number = 3,
+        .summary = "the components of a drawing lie together, packed in blocks",
+        .columns = ColumnSet::all(),
+        .unique_constraint = "unique_piece_mark_instance_per_drawing",
+        .class_version = 1,
+        .layout = LayoutKind::packed,
+        .rows = TableId::blocks_3,
+        .index = TableId::ids_3,
     },
 };
 

@@ -11,19 +11,22 @@
 
 namespace piecemark::index {
 
+enum class LayoutKind : std::uint8_t { ordered, packed };
+
 struct Format {
   std::uint32_t number;
   std::string_view summary;
   ColumnSet columns;
   std::string_view unique_constraint;
-  unsigned class_version;  // of the records
+  unsigned class_version;  // of components where they lie as records: in the stash, or in `rows`
+  LayoutKind layout;
   TableId rows;
-  TableId unique;
+  TableId index;
 
   bool has(Column column) const { return columns.contains(column); }
 };
 
-inline constexpr std::uint32_t kLiveFormat = 2;
+inline constexpr std::uint32_t kLiveFormat = 3;
 
 // In ascending order of their numbers, which are 1, 2, ...
 std::span<const Format> formats();

@@ -4,11 +4,11 @@
 //   - Ids are unique, and so is the key of the format among rows that the unique constraint applies to: with
 //     NULLS DISTINCT, rows without a NULL in the key; with NULLS NOT DISTINCT, all rows.
 //   - insert and replace either store the row, or change nothing and say which row is in the way.
-//   - Cursors by key give rows in the order drawing, mark, instance, id: NULL last, text byte by byte.
+//   - The order of keys is drawing, mark, instance, id: NULL last, text byte by byte.
 //   - Bytes are checked on the way in; damage is corrupt_record, never a wrong row.
 // What it leaves to the caller: lengths, NOT NULL, CHECK and drawings (constraints.h, components.h).
 //
-// Layouts hold no state of a transaction and are safe to share between threads.
+// Layouts hold no state of a transaction and are safe to share between threads; a LayoutWriter is of one transaction.
 #pragma once
 
 #include <cstdint>
@@ -49,27 +49,37 @@ class KeyCursor {
   virtual bool next(RowKey& key) = 0;
 };
 
-// Fills an empty layout with rows and keys that come sorted, in one pass of each. The two passes may come in any
-// order, or in turns.
-// Lifetime  ends before its transaction.
-// Errors    corrupt_file  what comes is not sorted, or a key that must be unique comes twice; the caller gives up the
-//                         transaction
-class BulkWriter {
- public:
-  virtual ~BulkWriter() = default;
-  // In the order of the ids. The row may borrow from the transaction.
-  virtual void add(const ComponentRow& row) = 0;
-  // In the order of cursors by key: drawing, mark, instance; then by id, where the key does not have to be unique.
-  virtual void add_key(const RowKey& key) = 0;
-  // Makes sure that the keys are those of the rows: each row has one, which leads to it, and no key is left over.
-  virtual void finish() = 0;
-};
-
 // The row that keeps another one out.
 struct Conflict {
   enum class On : std::uint8_t { id, key };
   On on = On::id;
   Uuid existing;
+};
+
+// The changes of one write transaction. A row may wait to be written together with others: flush() comes before
+// anything else is read through the transaction, and before its commit.
+// Lifetime  ends before its transaction.
+// Errors    After an error from flush(), and from a call that has to flush, the transaction is broken.
+class LayoutWriter {
+ public:
+  virtual ~LayoutWriter() = default;
+
+  // Rows given to these may not borrow from the transaction.
+  virtual std::optional<Conflict> insert(const ComponentRow& row) = 0;
+  // `before` is the row as it is stored.
+  virtual std::optional<Conflict> replace(const ComponentRow& before, const ComponentRow& after) = 0;
+  virtual void erase(const ComponentRow& row) = 0;
+  // Deletes every component of the drawing and says how many there were.
+  virtual std::uint64_t erase_drawing(const Uuid& drawing) = 0;
+
+  virtual void flush() = 0;
+};
+
+// For who watches Layout::fill(), which goes through the source twice.
+struct FillWatch {
+  enum class Pass : std::uint8_t { index, rows };
+  std::function<void(Pass pass)> on_pass;
+  std::function<void()> on_row;
 };
 
 class Layout {
@@ -85,30 +95,32 @@ class Layout {
                                            const InstanceKey& instance) const = 0;
   virtual std::uint64_t count(const engine::ReadTransaction& transaction) const = 0;
 
+  // All rows, in the order in which they lie.
+  virtual std::unique_ptr<RowCursor> scan(const engine::ReadTransaction& transaction) const = 0;
   virtual std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const = 0;
   virtual std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const = 0;
-  // As all_by_key, without visiting the rows.
+  // As all_by_key, without visiting the rows where they lie elsewhere.
   virtual std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const = 0;
+
+  enum class Order : std::uint8_t {
+    any,     // the order in which the rows lie
+    by_key,  // sorted, in memory if they lie otherwise
+  };
   virtual std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction,
-                                                const DrawingKey& drawing) const = 0;
+                                                const DrawingKey& drawing, Order order) const = 0;
   virtual std::unique_ptr<RowCursor> instances(const engine::ReadTransaction& transaction,
-                                               const DrawingKey& drawing,
-                                               std::string_view piece_mark) const = 0;
+                                               const DrawingKey& drawing, std::string_view piece_mark,
+                                               Order order) const = 0;
+  // By id.
   virtual std::unique_ptr<RowCursor> with_key(const engine::ReadTransaction& transaction,
                                               const DrawingKey& drawing, std::string_view piece_mark,
                                               const InstanceKey& instance) const = 0;
 
-  // Rows given to insert, replace and erase may not borrow from the transaction.
-  virtual std::optional<Conflict> insert(engine::WriteTransaction& transaction,
-                                         const ComponentRow& row) const = 0;
-  // `before` is the row as it is stored.
-  virtual std::optional<Conflict> replace(engine::WriteTransaction& transaction, const ComponentRow& before,
-                                          const ComponentRow& after) const = 0;
-  virtual void erase(engine::WriteTransaction& transaction, const ComponentRow& row) const = 0;
-  // Deletes every component of the drawing and says how many there were.
-  virtual std::uint64_t erase_drawing(engine::WriteTransaction& transaction, const Uuid& drawing) const = 0;
-
-  virtual std::unique_ptr<BulkWriter> bulk_writer(engine::WriteTransaction& transaction) const = 0;
+  virtual std::unique_ptr<LayoutWriter> writer(engine::WriteTransaction& transaction) const = 0;
+  // Writes all rows of another layout, which may lie in the same file, into this one, which is empty.
+  // Errors  corrupt_file  rows and keys of the source do not belong together; the caller gives up the transaction
+  virtual void fill(engine::WriteTransaction& transaction, const Layout& source,
+                    const engine::ReadTransaction& from, const FillWatch& watch) const = 0;
   // Empties the layout.
   virtual void clear(engine::WriteTransaction& transaction) const = 0;
 

@@ -16,13 +16,6 @@ using engine::ReadTransaction;
 using engine::uuid_from;
 using engine::WriteTransaction;
 
-std::string encode_entry(const engine::Table& table, Bytes key, const Uuid& id) {
-  std::string entry(engine::kChecksumSize, '\0');
-  entry.append(bytes_of(id));
-  engine::seal({table.name, key}, entry);
-  return entry;
-}
-
 // The key as a reader knows it where it is one, else its bytes.
 std::string describe(Bytes key) {
   engine::KeyReader reader(key);
@@ -77,6 +70,12 @@ ComponentRow OrderedLayout::decode(const Uuid& id, Bytes record) const {
   engine::decode_record({rows_.name, bytes_of(id)}, record, format_.class_version, row);
   row.id = id;
   return row;
+}
+
+void OrderedLayout::write_entry(Bytes key, const Uuid& id, std::string& to) const {
+  to.assign(engine::kChecksumSize, '\0');
+  to.append(bytes_of(id));
+  engine::seal({unique_.name, key}, to);
 }
 
 Uuid OrderedLayout::decode_entry(Bytes key, Bytes entry) const {
@@ -216,13 +215,13 @@ std::unique_ptr<KeyCursor> OrderedLayout::all_keys(const ReadTransaction& transa
 }
 
 std::unique_ptr<RowCursor> OrderedLayout::in_drawing(const ReadTransaction& transaction,
-                                                     const DrawingKey& drawing) const {
+                                                     const DrawingKey& drawing, Order /*order*/) const {
   return std::make_unique<ByKey>(*this, transaction, KeyWriter().nullable_uuid(drawing).take());
 }
 
 std::unique_ptr<RowCursor> OrderedLayout::instances(const ReadTransaction& transaction,
                                                     const DrawingKey& drawing,
-                                                    std::string_view piece_mark) const {
+                                                    std::string_view piece_mark, Order /*order*/) const {
   if (!can_occur(piece_mark, std::nullopt)) return std::make_unique<None>();
   return std::make_unique<ByKey>(*this, transaction,
                                  KeyWriter().nullable_uuid(drawing).text(piece_mark).take());
@@ -233,133 +232,6 @@ std::unique_ptr<RowCursor> OrderedLayout::with_key(const ReadTransaction& transa
                                                    const InstanceKey& instance) const {
   if (!can_occur(piece_mark, instance)) return std::make_unique<None>();
   return std::make_unique<ByKey>(*this, transaction, key_columns(drawing, piece_mark, instance));
-}
-
-std::optional<Conflict> OrderedLayout::insert(WriteTransaction& transaction, const ComponentRow& row) const {
-  std::string record;
-  engine::encode_record({rows_.name, bytes_of(row.id)}, row, format_.class_version, record);
-  if (!transaction.insert(rows_, bytes_of(row.id), record)) return Conflict{Conflict::On::id, row.id};
-  const std::string key = key_of(row);
-  if (!transaction.insert(unique_, key, encode_entry(unique_, key, row.id))) {
-    transaction.erase(rows_, bytes_of(row.id));  // First: the entry in the way may be damaged.
-    return Conflict{Conflict::On::key, decode_entry(key, *transaction.get(unique_, key))};
-  }
-  return std::nullopt;
-}
-
-std::optional<Conflict> OrderedLayout::replace(WriteTransaction& transaction, const ComponentRow& before,
-                                               const ComponentRow& after) const {
-  const bool id_changes = before.id != after.id;
-  if (id_changes && transaction.get(rows_, bytes_of(after.id))) return Conflict{Conflict::On::id, after.id};
-  const std::string key_before = key_of(before);
-  const std::string key_after = key_of(after);
-  if (key_after != key_before) {
-    if (!transaction.insert(unique_, key_after, encode_entry(unique_, key_after, after.id))) {
-      return Conflict{Conflict::On::key, decode_entry(key_after, *transaction.get(unique_, key_after))};
-    }
-    transaction.erase(unique_, key_before);
-  } else if (id_changes) {
-    transaction.put(unique_, key_after, encode_entry(unique_, key_after, after.id));
-  }
-  if (id_changes) transaction.erase(rows_, bytes_of(before.id));
-  std::string record;
-  engine::encode_record({rows_.name, bytes_of(after.id)}, after, format_.class_version, record);
-  transaction.put(rows_, bytes_of(after.id), record);
-  return std::nullopt;
-}
-
-void OrderedLayout::erase(WriteTransaction& transaction, const ComponentRow& row) const {
-  const std::string key = key_of(row);
-  transaction.erase(unique_, key);
-  transaction.erase(rows_, bytes_of(row.id));
-}
-
-std::uint64_t OrderedLayout::erase_drawing(WriteTransaction& transaction, const Uuid& drawing) const {
-  // The entries are collected first: a write may move what a cursor points to.
-  std::vector<std::pair<std::string, Uuid>> entries;
-  const std::string prefix = KeyWriter().nullable_uuid(drawing).take();
-  Cursor cursor(transaction, unique_);
-  for (bool found = cursor.seek(prefix); found && cursor.key().starts_with(prefix); found = cursor.next()) {
-    entries.emplace_back(cursor.key(), decode_entry(cursor.key(), cursor.value()));
-  }
-  for (const auto& [key, id] : entries) {
-    transaction.erase(unique_, key);
-    transaction.erase(rows_, bytes_of(id));
-  }
-  return entries.size();
-}
-
-// Appends records and index entries as they come. That they belong together shows in the sums of their hashes.
-class OrderedLayout::Bulk final : public BulkWriter {
- public:
-  Bulk(const OrderedLayout& layout, WriteTransaction& transaction)
-      : layout_(layout), records_(transaction, layout.rows_), entries_(transaction, layout.unique_) {}
-
-  void add(const ComponentRow& row) override {
-    const Uuid id = row.id;
-    layout_.write_key({row.drawing_id, row.piece_mark, row.instance_identifier, id}, key_);
-    rows_seen_.add(key_.bytes(), id);
-    const RecordPlace place{layout_.rows_.name, bytes_of(id)};
-    engine::encode_record(place, row, layout_.format_.class_version, value_);
-    // Last: the row may borrow from the transaction.
-    if (!records_.append(place.key, value_)) throw_not_ascending("rows", id);
-  }
-
-  void add_key(const RowKey& key) override {
-    layout_.write_key(key, key_);
-    keys_seen_.add(key_.bytes(), key.id);
-    value_.assign(engine::kChecksumSize, '\0');
-    value_.append(bytes_of(key.id));
-    engine::seal({layout_.unique_.name, key_.bytes()}, value_);
-    if (!entries_.append(key_.bytes(), value_)) throw_not_ascending("keys", key.id);
-  }
-
-  void finish() override {
-    if (rows_seen_ == keys_seen_) return;
-    throw Error(ErrorCode::corrupt_file,
-                {writing(),
-                 std::to_string(rows_seen_.count) + " rows and " + std::to_string(keys_seen_.count) +
-                     " keys that do not belong together",
-                 {},
-                 "run 'piecemark verify' on the file and go back to a backup"});
-  }
-
- private:
-  using RecordPlace = engine::RecordPlace;
-
-  // Of all pairs of a key and an id, in any order.
-  struct Seen {
-    std::uint64_t count = 0;
-    std::uint64_t hash = 0;
-
-    void add(Bytes key, const Uuid& id) {
-      ++count;
-      hash += engine::hash_of(key, bytes_of(id));
-    }
-    friend bool operator==(const Seen&, const Seen&) = default;
-  };
-
-  std::string writing() const { return "cannot write table '" + std::string(layout_.unique_.name) + "'"; }
-
-  [[noreturn]] void throw_not_ascending(const char* what, const Uuid& id) const {
-    throw Error(ErrorCode::corrupt_file,
-                {writing(),
-                 std::string(what) + " that are not in ascending order, at component " + id.to_string(),
-                 {},
-                 "run 'piecemark verify' on the file and go back to a backup"});
-  }
-
-  const OrderedLayout& layout_;
-  engine::TableWriter records_;
-  engine::TableWriter entries_;
-  Seen rows_seen_;
-  Seen keys_seen_;
-  KeyWriter key_;
-  std::string value_;
-};
-
-std::unique_ptr<BulkWriter> OrderedLayout::bulk_writer(WriteTransaction& transaction) const {
-  return std::make_unique<Bulk>(*this, transaction);
 }
 
 void OrderedLayout::clear(WriteTransaction& transaction) const {

@@ -23,32 +23,32 @@ class OrderedLayout final : public Layout {
   std::optional<ComponentRow> find(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
                                    std::string_view piece_mark, const InstanceKey& instance) const override;
   std::uint64_t count(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<RowCursor> scan(const engine::ReadTransaction& transaction) const override {
+    return all_by_id(transaction);
+  }
   std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction,
-                                        const DrawingKey& drawing) const override;
+                                        const DrawingKey& drawing, Order order) const override;
   std::unique_ptr<RowCursor> instances(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
-                                       std::string_view piece_mark) const override;
+                                       std::string_view piece_mark, Order order) const override;
   std::unique_ptr<RowCursor> with_key(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
                                       std::string_view piece_mark,
                                       const InstanceKey& instance) const override;
-  std::optional<Conflict> insert(engine::WriteTransaction& transaction,
-                                 const ComponentRow& row) const override;
-  std::optional<Conflict> replace(engine::WriteTransaction& transaction, const ComponentRow& before,
-                                  const ComponentRow& after) const override;
-  void erase(engine::WriteTransaction& transaction, const ComponentRow& row) const override;
-  std::uint64_t erase_drawing(engine::WriteTransaction& transaction, const Uuid& drawing) const override;
-  std::unique_ptr<BulkWriter> bulk_writer(engine::WriteTransaction& transaction) const override;
+  std::unique_ptr<LayoutWriter> writer(engine::WriteTransaction& transaction) const override;
+  void fill(engine::WriteTransaction& transaction, const Layout& source, const engine::ReadTransaction& from,
+            const FillWatch& watch) const override;
   void clear(engine::WriteTransaction& transaction) const override;
   void verify(const engine::ReadTransaction& transaction, const RowVisitor& visit,
               const ProblemSink& report) const override;
 
  private:
+  friend class OrderedWriter;
+  friend class OrderedBulkWriter;
   class ById;
   class ByKey;
   class Keys;
-  class Bulk;
   class None;
 
   bool is_constrained(const DrawingKey& drawing, const InstanceKey& instance) const;
@@ -61,6 +61,8 @@ class OrderedLayout final : public Layout {
   // The whole key of the index, written over what is there.
   void write_key(const RowKey& key, engine::KeyWriter& to) const;
   ComponentRow decode(const Uuid& id, engine::Bytes record) const;
+  // What the index holds under a key.
+  void write_entry(engine::Bytes key, const Uuid& id, std::string& to) const;
   Uuid decode_entry(engine::Bytes key, engine::Bytes entry) const;
   // The row that an entry of the index leads to.
   ComponentRow row_behind(const engine::ReadTransaction& transaction, engine::Bytes key,

@@ -117,7 +117,7 @@ ContentFingerprint content_fingerprint(const engine::ReadTransaction& transactio
   ContentFingerprint content;
   components.drawings().for_each(
       transaction, [&](const Drawing& drawing) { content.drawings += fingerprint.of(drawing); });
-  const auto rows = components.layout().all_by_id(transaction);
+  const auto rows = components.layout().scan(transaction);
   for (ComponentRow row; rows->next(row);) content.components += fingerprint.of(row, columns);
   return content;
 }

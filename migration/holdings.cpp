@@ -27,7 +27,7 @@ Holdings count_holdings(const HoldingPlace& place, const ColumnsOfRun& columns,
   };
   place.components.drawings().for_each(
       place.transaction, [&](const Drawing& drawing) { sum.drawings += fingerprint.of(drawing); });
-  const auto rows = place.components.layout().all_by_id(place.transaction);
+  const auto rows = place.components.layout().scan(place.transaction);
   for (ComponentRow row; rows->next(row); ++sum.rows_in_table) {
     add(row);
     visit();

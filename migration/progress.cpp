@@ -45,4 +45,13 @@ void Progress::tell() {
       {attempted_, "the caller asked to stop: the file is as it was", {}, "run it again when it suits"});
 }
 
+index::FillWatch watch_fill(Progress& progress, std::uint64_t rows) {
+  using Pass = index::FillWatch::Pass;
+  return {.on_pass =
+              [&progress, rows](Pass pass) {
+                progress.enter(pass == Pass::index ? Progress::Phase::index : Progress::Phase::rows, rows);
+              },
+          .on_row = [&progress] { progress.advance(); }};
+}
+
 }  // namespace piecemark::migration

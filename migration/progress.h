@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "index/layout.h"
 #include "piecemark/migration_options.h"
 
 namespace piecemark::migration {
@@ -33,5 +34,8 @@ class Progress {
   std::string attempted_;
   MigrationProgress now_;
 };
+
+// Tells of the passes of Layout::fill() over so many rows.
+index::FillWatch watch_fill(Progress& progress, std::uint64_t rows);
 
 }  // namespace piecemark::migration

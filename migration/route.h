@@ -8,6 +8,7 @@
 #include "engine/stamp.h"
 #include "history.h"
 #include "index/components.h"
+#include "piecemark/error.h"
 #include "stash.h"
 #include "step.h"
 

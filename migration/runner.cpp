@@ -98,14 +98,7 @@ class Run {
     const Components source = components_in(snapshot_, *route_.from, route_.stamp);
     const Components target = components_in(transaction_, *route_.to, route_.stamp);
     const std::uint64_t count = source.layout().count(snapshot_);
-    const auto writer = target.layout().bulk_writer(transaction_);
-    progress_.enter(Phase::index, count);
-    const auto keys = source.layout().all_keys(snapshot_);
-    for (index::RowKey key; keys->next(key); progress_.advance()) writer->add_key(key);
-    progress_.enter(Phase::rows, count);
-    const auto rows = source.layout().all_by_id(snapshot_);
-    for (ComponentRow row; rows->next(row); progress_.advance()) writer->add(row);
-    writer->finish();
+    target.layout().fill(transaction_, source.layout(), snapshot_, watch_fill(progress_, count));
   }
 
   void take(const Step& step) {
@@ -115,8 +108,12 @@ class Run {
     const index::Format& older = *index::format_numbered(step.from);
     const index::Format& newer = *index::format_numbered(step.to);
     const index::Format& source_format = route_.is_upgrade() ? older : newer;
+    const index::Format& target_format = route_.is_upgrade() ? newer : older;
+    if (!transaction_.has(index::table(*transaction_.environment(), target_format.rows))) {
+      transaction_.create_missing_tables();
+    }
     const Components source = components_in(from, source_format, route_.stamp);
-    const Components target = components_in(transaction_, route_.is_upgrade() ? newer : older, route_.stamp);
+    const Components target = components_in(transaction_, target_format, route_.stamp);
     require_empty(target);
     const StepTarget to{transaction_, target};
     StepWork work({{from, source},
@@ -139,7 +136,7 @@ class Run {
   // A stamp that lies about the format would let the run overwrite what it says is not there.
   void require_empty(const Components& target) const {
     const index::Format& format = target.format();
-    for (const TableId id : {format.rows, format.unique}) {
+    for (const TableId id : {format.rows, format.index}) {
       const engine::Table table = index::table(*transaction_.environment(), id);
       if (transaction_.entries(table) == 0) continue;
       throw Error(ErrorCode::corrupt_file,
@@ -182,7 +179,7 @@ class Run {
   std::uint64_t bytes_to_write() const {
     const engine::Environment& source = *snapshot_.environment();
     return snapshot_.bytes_of(index::table(source, route_.from->rows)) +
-           snapshot_.bytes_of(index::table(source, route_.from->unique));
+           snapshot_.bytes_of(index::table(source, route_.from->index));
   }
 
   // Says in the file what was done to it.

@@ -4,6 +4,7 @@
 
 #include "history.h"
 #include "holdings.h"
+#include "index/constraints.h"
 #include "proven.h"
 #include "stash.h"
 
@@ -121,8 +122,8 @@ class Verifier {
   void verify_other_formats() {
     for (const index::Format& format : index::formats()) {
       if (format.number == components_.format().number) continue;
-      for (const index::TableId id : {format.rows, format.unique}) {
-        if (transaction_.entries(table(id)) != 0)
+      for (const index::TableId id : {format.rows, format.index}) {
+        if (transaction_.has(table(id)) && transaction_.entries(table(id)) != 0)
           report("table '" + std::string(table(id).name) + "' of another format is not empty");
       }
     }

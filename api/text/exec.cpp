@@ -12,6 +12,21 @@
 namespace piecemark::text {
 namespace {
 
+using DrawingId = std::optional<Uuid>;
+
+ComponentRange sorted_rows(const ReadTxn& snapshot, const DrawingId& drawing) {
+  return snapshot.sorted(drawing);
+}
+ComponentRange sorted_rows(const ReadTxn& snapshot, const DrawingId& drawing, std::string_view mark) {
+  return snapshot.sorted(drawing, mark);
+}
+std::vector<Component> sorted_rows(const WriteTxn& transaction, const DrawingId& drawing) {
+  return transaction.in_drawing(drawing);
+}
+std::vector<Component> sorted_rows(const WriteTxn& transaction, const DrawingId& drawing, std::string_view mark) {
+  return transaction.instances(drawing, mark);
+}
+
 using Members = std::vector<JsonMember>;
 using Kind = JsonMember::Kind;
 
@@ -222,7 +237,7 @@ class ExecSession::Operation {
     const JsonMember* instance = find_member(members_, "instance_identifier");
     read([&](const auto& transaction) {
       if (instance == nullptr) {
-        answer_rows(transaction.instances(drawing, mark));
+        answer_rows(sorted_rows(transaction, drawing, mark));
       } else if (instance->kind == Kind::null) {
         answer_rows(transaction.with_key(drawing, mark, std::nullopt));
       } else {
@@ -233,7 +248,7 @@ class ExecSession::Operation {
 
   void list() {
     const auto drawing = uuid_in(require_member(members_, "drawing_id"));
-    read([&](const auto& transaction) { answer_rows(transaction.in_drawing(drawing)); });
+    read([&](const auto& transaction) { answer_rows(sorted_rows(transaction, drawing)); });
   }
 
   void count() {

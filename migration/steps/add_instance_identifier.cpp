@@ -16,7 +16,9 @@
 #include <utility>
 
 #include "engine/key.h"
+#include "index/ordered_writer.h"
 #include "migration/natural_order.h"
+#include "piecemark/error.h"
 
 namespace piecemark::migration {
 namespace {
@@ -25,7 +27,7 @@ using engine::Bytes;
 using engine::KeyReader;
 using engine::KeyWriter;
 using engine::Sorter;
-using index::BulkWriter;
+using index::OrderedBulkWriter;
 using index::DrawingKey;
 using index::InstanceKey;
 using index::RowKey;
@@ -76,7 +78,7 @@ struct Group {
 class ChooseWhatStays {
  public:
   // `writer` is nullptr in a plan.
-  ChooseWhatStays(StepWork& work, BulkWriter* writer)
+  ChooseWhatStays(StepWork& work, OrderedBulkWriter* writer)
       : work_(work), writer_(writer), rows_(work.sorter()), identifiers_(work.sorter()) {}
 
   void run() {
@@ -201,7 +203,7 @@ class ChooseWhatStays {
   }
 
   StepWork& work_;
-  BulkWriter* writer_;
+  OrderedBulkWriter* writer_;
   Sorter rows_;
   Sorter identifiers_;
   std::optional<Group> group_;
@@ -210,7 +212,7 @@ class ChooseWhatStays {
 // The pass by id: writes the rows that stay, and puts the others into the stash, identifiers first.
 class WriteWhatStays {
  public:
-  WriteWhatStays(StepWork& work, BulkWriter& writer)
+  WriteWhatStays(StepWork& work, OrderedBulkWriter& writer)
       : work_(work), writer_(writer), stash_(work.stash_writer()) {}
 
   void put_identifiers(Sorter& identifiers) {
@@ -249,7 +251,7 @@ class WriteWhatStays {
   }
 
   StepWork& work_;
-  BulkWriter& writer_;
+  OrderedBulkWriter& writer_;
   std::unique_ptr<Stash::Writer> stash_;
 };
 
@@ -355,7 +357,7 @@ class PresentKeys {
 class Restorer {
  public:
   // `writer` is nullptr in a plan.
-  Restorer(StepWork& work, BulkWriter* writer)
+  Restorer(StepWork& work, OrderedBulkWriter* writer)
       : work_(work), writer_(writer), left_over_(work), candidates_(work) {}
 
   // What waits is held against the rows that are there now: does the row still have its mark and drawing, is the id
@@ -557,15 +559,17 @@ class Restorer {
   }
 
   StepWork& work_;
-  BulkWriter* writer_;
+  OrderedBulkWriter* writer_;
   LeftOver left_over_;
   Candidates candidates_;
   std::optional<Uuid> asked_drawing_;
   bool is_there_ = false;
 };
 
-std::unique_ptr<BulkWriter> writer_to(const StepTarget* target) {
-  return target != nullptr ? target->layout().bulk_writer(target->transaction) : nullptr;
+std::unique_ptr<OrderedBulkWriter> writer_to(const StepTarget* target) {
+  if (target == nullptr) return nullptr;
+  const auto& layout = dynamic_cast<const index::OrderedLayout&>(target->layout());
+  return std::make_unique<OrderedBulkWriter>(layout, target->transaction);
 }
 
 }  // namespace

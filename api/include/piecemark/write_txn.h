@@ -51,7 +51,8 @@ class PIECEMARK_API WriteTxn {
   // Deletes the drawing and all its components. False if there is no such drawing.
   bool erase_drawing(const Uuid& id);
 
-  // As in ReadTxn, with what this transaction has written so far.
+  // As in ReadTxn, with what this transaction has written so far; several components come sorted, as by
+  // ReadTxn::sorted().
   std::optional<Component> get(const Uuid& id) const;
   std::optional<Component> find(const std::optional<Uuid>& drawing_id, std::string_view piece_mark,
                                 std::optional<std::string_view> instance_identifier) const;
@@ -75,8 +76,7 @@ class PIECEMARK_API WriteTxn {
  private:
   friend class Store;
   explicit WriteTxn(std::unique_ptr<WriteTxnState> state);
-  const WriteTxnState& state() const;
-  WriteTxnState& state();
+  WriteTxnState& state() const;
   std::unique_ptr<WriteTxnState> state_;
 };
 

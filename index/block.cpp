@@ -1,0 +1,360 @@
+#include "block.h"
+
+#include <bit>
+#include <cstring>
+
+#include "engine/bytes.h"
+#include "engine/hash.h"
+#include "engine/key.h"
+
+namespace piecemark::index {
+namespace {
+
+using engine::Bytes;
+using engine::load;
+using engine::store;
+
+constexpr std::size_t kCountAt = 8;
+constexpr std::size_t kTextsEndAt = 10;
+constexpr std::size_t kHashesAt = 12;
+constexpr std::size_t kBytesOfEntry = sizeof(RowHash) + sizeof(std::uint32_t) + sizeof(std::uint16_t);
+
+constexpr std::size_t kTextMax = 0x1FFF;  // Far above every column; four of them lie within reach of 2 bytes.
+constexpr std::size_t kInstanceMax = 0xFF;
+
+constexpr std::string_view kUsualStatus = "pending";
+constexpr std::int32_t kUsualQuantity = 1;
+
+// What a row has, in its flags. Values that most rows have take no bytes.
+enum Flag : std::uint16_t {
+  kHasInstance = 1U << 0,
+  kHasType = 1U << 1,
+  kHasQuantity = 1U << 2,
+  kHasUsualQuantity = 1U << 3,
+  kHasMaterial = 1U << 4,
+  kHasX = 1U << 5,
+  kHasY = 1U << 6,
+  kHasBox = 1U << 7,
+  kHasConfidence = 1U << 8,
+  kHasStatus = 1U << 9,
+  kHasUsualStatus = 1U << 10,
+  kHasCreated = 1U << 11,
+  kHasUpdated = 1U << 12,
+  kHasUpdatedAsCreated = 1U << 13,
+};
+constexpr std::uint16_t kKnownFlags = (1U << 14) - 1;
+
+constexpr std::size_t kFlagsAt = sizeof(Uuid);
+constexpr std::size_t kFieldsAt = kFlagsAt + sizeof(std::uint16_t);
+
+std::uint32_t check_of(Bytes row) {
+  return static_cast<std::uint32_t>(engine::xxh3(row));
+}
+
+// Takes the fields of a row one after the other. Once a field has not been there, none is.
+class Fields {
+ public:
+  Fields(Bytes row, Bytes texts) : at_(row.data()), end_(at_ + row.size()), texts_(texts) {}
+
+  template <class T>
+  void number(T& value) {
+    if (const char* from = take(sizeof value)) std::memcpy(&value, from, sizeof value);
+  }
+  template <class T>
+  void number_if(bool is_there, std::optional<T>& value) {
+    if (is_there) {
+      number(value.emplace());
+    } else {
+      value.reset();
+    }
+  }
+  // A text that lies among those of the block.
+  void shared(std::string_view& text) {
+    std::uint16_t offset = 0;
+    number(offset);
+    const std::size_t left = offset < texts_.size() ? texts_.size() - offset : 0;
+    if (left < 2) {
+      is_ok_ = false;
+      return;
+    }
+    std::size_t size = static_cast<unsigned char>(texts_[offset]);
+    std::size_t length_bytes = 1;
+    if (size > 0x7F) {
+      size = (size & 0x7F) << 8 | static_cast<unsigned char>(texts_[offset + 1]);
+      length_bytes = 2;
+    }
+    if (size > left - length_bytes) {
+      is_ok_ = false;
+      return;
+    }
+    text = texts_.substr(offset + length_bytes, size);
+  }
+  void shared_if(bool is_there, std::optional<std::string_view>& text) {
+    if (is_there) {
+      shared(text.emplace());
+    } else {
+      text.reset();
+    }
+  }
+  void short_text_if(bool is_there, std::optional<std::string_view>& text) {
+    text.reset();
+    if (!is_there) return;
+    std::uint8_t size = 0;
+    number(size);
+    if (const char* from = take(size)) text.emplace(from, size);
+  }
+  void rest_if(bool is_there, std::optional<std::string_view>& text) {
+    if (is_there) {
+      text.emplace(at_, static_cast<std::size_t>(end_ - at_));
+      at_ = end_;
+    } else {
+      text.reset();
+    }
+  }
+  // True if everything was there, and nothing is left over.
+  bool is_complete() const { return is_ok_ && at_ == end_; }
+
+ private:
+  const char* take(std::size_t size) {
+    if (!is_ok_ || static_cast<std::size_t>(end_ - at_) < size) {
+      is_ok_ = false;
+      return nullptr;
+    }
+    const char* from = at_;
+    at_ += size;
+    return from;
+  }
+
+  const char* at_;
+  const char* end_;
+  Bytes texts_;
+  bool is_ok_ = true;
+};
+
+std::uint32_t cut(std::uint64_t hash, unsigned bits) {
+  return static_cast<std::uint32_t>(hash >> 33) & static_cast<std::uint32_t>((std::uint64_t{1} << bits) - 1);
+}
+
+}  // namespace
+
+RowHash RowHasher::of_mark(std::string_view piece_mark) const {
+  return RowHash{cut(engine::xxh3(piece_mark), bits)} << 32;
+}
+
+std::uint32_t RowHasher::of_instance(const std::optional<std::string_view>& instance) const {
+  return instance ? cut(engine::xxh3(*instance), bits) + 1 : 0;
+}
+
+Block::Block(const engine::RecordPlace& place, Bytes bytes) : place_(place), bytes_(bytes) {
+  if (bytes.size() < kHashesAt) throw_corrupt("a block of " + std::to_string(bytes.size()) + " bytes");
+  count_ = load<std::uint16_t>(bytes.data() + kCountAt);
+  texts_end_ = load<std::uint16_t>(bytes.data() + kTextsEndAt);
+  const bool has_sense =
+      count_ > 0 && kHashesAt + count_ * kBytesOfEntry <= texts_end_ && texts_end_ <= bytes.size();
+  if (!has_sense || load<std::uint64_t>(bytes.data()) !=
+                        engine::checksum_of(place, bytes.substr(kCountAt, texts_end_ - kCountAt))) {
+    throw_corrupt("a block of " + std::to_string(bytes.size()) + " bytes that fails its checksum");
+  }
+}
+
+RowHash Block::hash(std::size_t row) const {
+  return load<RowHash>(bytes_.data() + kHashesAt + row * sizeof(RowHash));
+}
+
+std::size_t Block::lower_bound(RowHash hash) const {
+  std::size_t first = 0;
+  for (std::size_t left = count_; left > 0;) {
+    const std::size_t half = left / 2;
+    if (this->hash(first + half) < hash) {
+      first += half + 1;
+      left -= half + 1;
+    } else {
+      left = half;
+    }
+  }
+  return first;
+}
+
+std::uint16_t Block::start_of(std::size_t row) const {
+  constexpr std::size_t kBytesBefore = sizeof(RowHash) + sizeof(std::uint32_t);
+  return load<std::uint16_t>(bytes_.data() + kHashesAt + count_ * kBytesBefore + row * sizeof(std::uint16_t));
+}
+
+Bytes Block::row_bytes(std::size_t row) const {
+  const std::size_t start = start_of(row);
+  const std::size_t end = row + 1 < count_ ? start_of(row + 1) : bytes_.size();
+  if (start < texts_end_ || end > bytes_.size() || end < start || end - start < kFieldsAt) {
+    throw_corrupt("a block whose row " + std::to_string(row) + " lies outside of it");
+  }
+  return bytes_.substr(start, end - start);
+}
+
+Bytes Block::id(std::size_t row) const {
+  return row_bytes(row).substr(0, sizeof(Uuid));
+}
+
+void Block::read(std::size_t row, ComponentRow& to) const {
+  const Bytes bytes = row_bytes(row);
+  const std::size_t check_at = kHashesAt + count_ * sizeof(RowHash) + row * sizeof(std::uint32_t);
+  if (load<std::uint32_t>(bytes_.data() + check_at) != check_of(bytes)) {
+    throw_corrupt("a row that fails its checksum: component " + engine::uuid_from(bytes).to_string());
+  }
+  to.id = engine::uuid_from(bytes);
+  const auto flags = load<std::uint16_t>(bytes.data() + kFlagsAt);
+  const auto has = [&](Flag flag) { return (flags & flag) != 0; };
+  const std::size_t texts_at = kHashesAt + count_ * kBytesOfEntry;
+  Fields fields(bytes.substr(kFieldsAt), bytes_.substr(texts_at, texts_end_ - texts_at));
+  fields.shared(to.piece_mark);
+  fields.shared_if(has(kHasType), to.component_type);
+  fields.shared_if(has(kHasMaterial), to.material_type);
+  fields.shared_if(has(kHasStatus), to.review_status);
+  if (has(kHasUsualStatus)) to.review_status = kUsualStatus;
+  fields.number_if(has(kHasQuantity), to.quantity);
+  if (has(kHasUsualQuantity)) to.quantity = kUsualQuantity;
+  fields.number_if(has(kHasX), to.location_x);
+  fields.number_if(has(kHasY), to.location_y);
+  fields.number_if(has(kHasConfidence), to.confidence_score);
+  fields.number_if(has(kHasCreated), to.created_at);
+  fields.number_if(has(kHasUpdated), to.updated_at);
+  if (has(kHasUpdatedAsCreated)) to.updated_at = to.created_at;
+  fields.short_text_if(has(kHasInstance), to.instance_identifier);
+  fields.rest_if(has(kHasBox), to.bounding_box);
+  if (fields.is_complete() && (flags & ~kKnownFlags) == 0) return;
+  throw_corrupt("a row that has no sense: component " + to.id.to_string());
+}
+
+void Block::throw_corrupt(const std::string& found) const {
+  engine::throw_corrupt_record(place_, found);
+}
+
+namespace {
+
+// Rows of another layout may have come from a damaged file.
+void require_text_fits(std::size_t size, std::size_t max) {
+  if (size <= max) return;
+  throw Error(ErrorCode::corrupt_record, {"cannot write a row to a block",
+                                          "a text of " + std::to_string(size) + " bytes",
+                                          "texts up to " + std::to_string(max) + " bytes",
+                                          "run 'piecemark verify' on the file that it comes from"});
+}
+
+template <class T>
+void append_if(bool is_there, const std::optional<T>& value, std::string& to) {
+  if (is_there) to.append(reinterpret_cast<const char*>(&*value), sizeof *value);
+}
+
+std::uint16_t flags_of(const ComponentRow& row) {
+  unsigned flags = 0;
+  const auto set_if = [&](bool is_there, Flag flag) { flags |= is_there ? unsigned{flag} : 0U; };
+  set_if(row.instance_identifier.has_value(), kHasInstance);
+  set_if(row.component_type.has_value(), kHasType);
+  set_if(row.quantity.has_value(), row.quantity == kUsualQuantity ? kHasUsualQuantity : kHasQuantity);
+  set_if(row.material_type.has_value(), kHasMaterial);
+  set_if(row.location_x.has_value(), kHasX);
+  set_if(row.location_y.has_value(), kHasY);
+  set_if(row.bounding_box.has_value(), kHasBox);
+  set_if(row.confidence_score.has_value(), kHasConfidence);
+  set_if(row.review_status.has_value(), row.review_status == kUsualStatus ? kHasUsualStatus : kHasStatus);
+  set_if(row.created_at.has_value(), kHasCreated);
+  set_if(row.updated_at.has_value(), row.updated_at == row.created_at ? kHasUpdatedAsCreated : kHasUpdated);
+  return static_cast<std::uint16_t>(flags);
+}
+
+}  // namespace
+
+std::string_view BlockBuilder::text_at(const Text& text) const {
+  const std::size_t length_bytes = text.size > 0x7F ? 2 : 1;
+  return std::string_view(text_bytes_).substr(text.offset + length_bytes, text.size);
+}
+
+// Where the text lies within the texts; puts it there if it does not yet. The row before has it most often.
+std::uint16_t BlockBuilder::share(Shared column, std::string_view text) {
+  Text& last = last_[static_cast<std::size_t>(column)];
+  if (last.size == text.size() && text_at(last) == text) return last.offset;
+  for (const Text& present : texts_) {
+    if (present.size != text.size() || text_at(present) != text) continue;
+    last = present;
+    return present.offset;
+  }
+  require_text_fits(text.size(), kTextMax);
+  last = {static_cast<std::uint16_t>(text_bytes_.size()), static_cast<std::uint16_t>(text.size())};
+  if (text.size() > 0x7F) text_bytes_ += static_cast<char>(0x80 | text.size() >> 8);
+  text_bytes_ += static_cast<char>(text.size());
+  text_bytes_ += text;
+  texts_.push_back(last);
+  return last.offset;
+}
+
+void BlockBuilder::append_row(const ComponentRow& row, std::string& to) {
+  const std::uint16_t flags = flags_of(row);
+  const auto has = [&](Flag flag) { return (flags & flag) != 0; };
+  const auto refer = [&](Shared column, std::string_view text) { engine::append(to, share(column, text)); };
+  to.append(engine::bytes_of(row.id));
+  engine::append(to, flags);
+  refer(Shared::mark, row.piece_mark);
+  if (has(kHasType)) refer(Shared::type, *row.component_type);
+  if (has(kHasMaterial)) refer(Shared::material, *row.material_type);
+  if (has(kHasStatus)) refer(Shared::status, *row.review_status);
+  append_if(has(kHasQuantity), row.quantity, to);
+  append_if(has(kHasX), row.location_x, to);
+  append_if(has(kHasY), row.location_y, to);
+  append_if(has(kHasConfidence), row.confidence_score, to);
+  append_if(has(kHasCreated), row.created_at, to);
+  append_if(has(kHasUpdated), row.updated_at, to);
+  if (has(kHasInstance)) {
+    require_text_fits(row.instance_identifier->size(), kInstanceMax);
+    to += static_cast<char>(row.instance_identifier->size());
+    to += *row.instance_identifier;
+  }
+  if (has(kHasBox)) to += *row.bounding_box;
+}
+
+std::size_t BlockBuilder::size() const {
+  return kHashesAt + hashes_.size() * kBytesOfEntry + text_bytes_.size() + rows_.size();
+}
+
+bool BlockBuilder::add(const HashedRow& row, std::size_t capacity) {
+  const std::size_t rows_size = rows_.size();
+  const std::size_t texts_size = text_bytes_.size();
+  const std::size_t texts_count = texts_.size();
+  append_row(row.row, rows_);
+  if (!is_empty() && size() + kBytesOfEntry > capacity) {
+    rows_.resize(rows_size);
+    text_bytes_.resize(texts_size);
+    texts_.resize(texts_count);
+    last_ = {};
+    return false;
+  }
+  hashes_.push_back(row.hash);
+  checks_.push_back(check_of(Bytes(rows_).substr(rows_size)));
+  starts_.push_back(rows_size);
+  return true;
+}
+
+void BlockBuilder::finish(const engine::RecordPlace& place, std::string& block) {
+  const std::size_t count = hashes_.size();
+  const std::size_t texts_end = kHashesAt + count * kBytesOfEntry + text_bytes_.size();
+  block.resize(texts_end);
+  char* at = block.data() + kCountAt;
+  const auto put = [&](auto number) {
+    store(at, number);
+    at += sizeof number;
+  };
+  put(static_cast<std::uint16_t>(count));
+  put(static_cast<std::uint16_t>(texts_end));
+  for (const RowHash hash : hashes_) put(hash);
+  for (const std::uint32_t check : checks_) put(check);
+  for (const std::size_t start : starts_) put(static_cast<std::uint16_t>(texts_end + start));
+  std::memcpy(at, text_bytes_.data(), text_bytes_.size());
+  store(block.data(), engine::checksum_of(place, Bytes(block).substr(kCountAt)));
+  block += rows_;
+  hashes_.clear();
+  checks_.clear();
+  starts_.clear();
+  texts_.clear();
+  text_bytes_.clear();
+  rows_.clear();
+  last_ = {};
+}
+
+}  // namespace piecemark::index

@@ -1,0 +1,135 @@
+#include "ordered_writer.h"
+
+#include <utility>
+#include <vector>
+
+#include "engine/record.h"
+
+namespace piecemark::index {
+
+using engine::Bytes;
+using engine::bytes_of;
+
+bool OrderedWriter::insert_entry(const std::string& key, const Uuid& id) {
+  layout_.write_entry(key, id, record_);
+  return transaction_.insert(layout_.unique_, key, record_);
+}
+
+Conflict OrderedWriter::conflict_at(const std::string& key) const {
+  return {Conflict::On::key, layout_.decode_entry(key, *transaction_.get(layout_.unique_, key))};
+}
+
+std::optional<Conflict> OrderedWriter::insert(const ComponentRow& row) {
+  const engine::RecordPlace place{layout_.rows_.name, bytes_of(row.id)};
+  engine::encode_record(place, row, layout_.format_.class_version, record_);
+  if (!transaction_.insert(layout_.rows_, place.key, record_)) return Conflict{Conflict::On::id, row.id};
+  const std::string key = layout_.key_of(row);
+  if (insert_entry(key, row.id)) return std::nullopt;
+  transaction_.erase(layout_.rows_, place.key);  // First: the entry in the way may be damaged.
+  return conflict_at(key);
+}
+
+std::optional<Conflict> OrderedWriter::replace(const ComponentRow& before, const ComponentRow& after) {
+  const bool id_changes = before.id != after.id;
+  if (id_changes && transaction_.get(layout_.rows_, bytes_of(after.id))) {
+    return Conflict{Conflict::On::id, after.id};
+  }
+  const std::string key_before = layout_.key_of(before);
+  const std::string key_after = layout_.key_of(after);
+  if (key_after != key_before) {
+    if (!insert_entry(key_after, after.id)) return conflict_at(key_after);
+    transaction_.erase(layout_.unique_, key_before);
+  } else if (id_changes) {
+    layout_.write_entry(key_after, after.id, record_);
+    transaction_.put(layout_.unique_, key_after, record_);
+  }
+  if (id_changes) transaction_.erase(layout_.rows_, bytes_of(before.id));
+  const engine::RecordPlace place{layout_.rows_.name, bytes_of(after.id)};
+  engine::encode_record(place, after, layout_.format_.class_version, record_);
+  transaction_.put(layout_.rows_, place.key, record_);
+  return std::nullopt;
+}
+
+void OrderedWriter::erase(const ComponentRow& row) {
+  const std::string key = layout_.key_of(row);
+  transaction_.erase(layout_.unique_, key);
+  transaction_.erase(layout_.rows_, bytes_of(row.id));
+}
+
+std::uint64_t OrderedWriter::erase_drawing(const Uuid& drawing) {
+  // The entries are collected first: a write may move what a cursor points to.
+  std::vector<std::pair<std::string, Uuid>> entries;
+  const std::string prefix = engine::KeyWriter().nullable_uuid(drawing).take();
+  engine::Cursor cursor(transaction_, layout_.unique_);
+  for (bool found = cursor.seek(prefix); found && cursor.key().starts_with(prefix); found = cursor.next()) {
+    entries.emplace_back(cursor.key(), layout_.decode_entry(cursor.key(), cursor.value()));
+  }
+  for (const auto& [key, id] : entries) {
+    transaction_.erase(layout_.unique_, key);
+    transaction_.erase(layout_.rows_, bytes_of(id));
+  }
+  return entries.size();
+}
+
+void OrderedBulkWriter::Seen::add(Bytes key, const Uuid& id) {
+  ++count;
+  hash += engine::hash_of(key, bytes_of(id));
+}
+
+void OrderedBulkWriter::add(const ComponentRow& row) {
+  const Uuid id = row.id;
+  layout_.write_key({row.drawing_id, row.piece_mark, row.instance_identifier, id}, key_);
+  rows_seen_.add(key_.bytes(), id);
+  const engine::RecordPlace place{layout_.rows_.name, bytes_of(id)};
+  engine::encode_record(place, row, layout_.format_.class_version, value_);
+  // Last: the row may borrow from the transaction.
+  if (!records_.append(place.key, value_)) throw_not_ascending("rows", id);
+}
+
+void OrderedBulkWriter::add_key(const RowKey& key) {
+  layout_.write_key(key, key_);
+  keys_seen_.add(key_.bytes(), key.id);
+  const Uuid id = key.id;
+  layout_.write_entry(key_.bytes(), id, value_);
+  if (!entries_.append(key_.bytes(), value_)) throw_not_ascending("keys", id);
+}
+
+void OrderedBulkWriter::finish() {
+  if (rows_seen_ == keys_seen_) return;
+  throw Error(ErrorCode::corrupt_file,
+              {writing(),
+               std::to_string(rows_seen_.count) + " rows and " + std::to_string(keys_seen_.count) +
+                   " keys that do not belong together",
+               {},
+               "run 'piecemark verify' on the file and go back to a backup"});
+}
+
+std::string OrderedBulkWriter::writing() const {
+  return "cannot write table '" + std::string(layout_.unique_.name) + "'";
+}
+
+void OrderedBulkWriter::throw_not_ascending(const char* what, const Uuid& id) const {
+  throw Error(ErrorCode::corrupt_file,
+              {writing(),
+               std::string(what) + " that are not in ascending order, at component " + id.to_string(),
+               {},
+               "run 'piecemark verify' on the file and go back to a backup"});
+}
+
+std::unique_ptr<LayoutWriter> OrderedLayout::writer(engine::WriteTransaction& transaction) const {
+  return std::make_unique<OrderedWriter>(*this, transaction);
+}
+
+void OrderedLayout::fill(engine::WriteTransaction& transaction, const Layout& source,
+                         const engine::ReadTransaction& from, const FillWatch& watch) const {
+  OrderedBulkWriter writer(*this, transaction);
+  watch.on_pass(FillWatch::Pass::index);
+  const auto keys = source.all_keys(from);
+  for (RowKey key; keys->next(key); watch.on_row()) writer.add_key(key);
+  watch.on_pass(FillWatch::Pass::rows);
+  const auto rows = source.all_by_id(from);
+  for (ComponentRow row; rows->next(row); watch.on_row()) writer.add(row);
+  writer.finish();
+}
+
+}  // namespace piecemark::index

@@ -1,0 +1,442 @@
+#include "packed.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/key.h"
+#include "packed_key.h"
+
+namespace piecemark::index {
+namespace {
+
+using engine::Bytes;
+using engine::bytes_of;
+using engine::Cursor;
+using engine::ReadTransaction;
+using engine::WriteTransaction;
+
+// The key of the block after the one with this key is the first that is not less than this.
+std::string just_after(Bytes key) {
+  std::string after(key);
+  after += '\0';
+  return after;
+}
+
+DrawingKey drawing_of_block(const engine::RecordPlace& place) {
+  Bytes key = place.key;
+  DrawingKey drawing;
+  if (!PackedKey::read_drawing(key, drawing)) engine::throw_corrupt_record(place, "a key that is none of a block");
+  return drawing;
+}
+
+}  // namespace
+
+ComponentRow PackedLayout::row_behind(const ReadTransaction& transaction, Bytes id, Bytes entry) const {
+  const engine::RecordPlace place{ids_.name, id};
+  DrawingKey drawing;
+  RowHash hash = 0;
+  if (id.size() != sizeof(Uuid) || !PackedKey::read(entry, drawing, hash)) {
+    engine::throw_corrupt_record(place, "an entry that leads nowhere");
+  }
+  const PackedKey key(drawing, hash, engine::uuid_from(id));
+  const auto found = transaction.seek(blocks_, key.bytes());
+  if (found && key.has_drawing_of(found->key)) {
+    const Block block = block_of(*found);
+    for (std::size_t i = block.lower_bound(hash); i < block.count() && block.hash(i) == hash; ++i) {
+      if (block.id(i) != id) continue;
+      ComponentRow row;
+      block.read(i, row);
+      row.drawing_id = drawing;
+      return row;
+    }
+  }
+  engine::throw_corrupt_record(place, "an entry for a component that is not there");
+}
+
+std::optional<ComponentRow> PackedLayout::get(const ReadTransaction& transaction, const Uuid& id) const {
+  const auto entry = transaction.get(ids_, bytes_of(id));
+  return entry ? std::optional(row_behind(transaction, bytes_of(id), *entry)) : std::nullopt;
+}
+
+std::optional<ComponentRow> PackedLayout::find(const ReadTransaction& transaction, const DrawingKey& drawing,
+                                               std::string_view piece_mark,
+                                               const InstanceKey& instance) const {
+  const RowHash hash = hasher_.of(piece_mark, instance);
+  const PackedKey key(drawing, hash);
+  std::optional<ComponentRow> row;
+  auto found = transaction.seek(blocks_, key.bytes());
+  while (found && key.has_drawing_of(found->key)) {
+    const Block block = block_of(*found);
+    for (std::size_t i = block.lower_bound(hash); i < block.count(); ++i) {
+      if (block.hash(i) != hash) return std::nullopt;
+      if (!row) row.emplace();
+      block.read(i, *row);
+      if (row->piece_mark != piece_mark || row->instance_identifier != instance) continue;
+      row->drawing_id = drawing;
+      return row;
+    }
+    found = transaction.seek(blocks_, just_after(found->key));
+  }
+  return std::nullopt;
+}
+
+std::uint64_t PackedLayout::count(const ReadTransaction& transaction) const {
+  return transaction.entries(ids_);
+}
+
+// Rows as they lie: all, those of a drawing, or those of a drawing whose mark, or mark and instance, are given.
+class PackedLayout::Rows final : public RowCursor {
+ public:
+  Rows(const PackedLayout& layout, const ReadTransaction& transaction)
+      : layout_(layout), cursor_(transaction, layout.blocks_) {}
+  Rows(const PackedLayout& layout, const ReadTransaction& transaction, const DrawingKey& drawing)
+      : Rows(layout, transaction) {
+    prefix_ = from_ = PackedKey(drawing).bytes();
+  }
+  Rows(const PackedLayout& layout, const ReadTransaction& transaction, const DrawingKey& drawing,
+       std::string_view piece_mark)
+      : Rows(layout, transaction, drawing) {
+    mark_ = piece_mark;
+    first_ = layout.hasher_.of_mark(piece_mark);
+    last_ = first_ | ~kMarkBits;
+    from_ = PackedKey(drawing, first_).bytes();
+  }
+  Rows(const PackedLayout& layout, const ReadTransaction& transaction, const DrawingKey& drawing,
+       std::string_view piece_mark, const InstanceKey& instance)
+      : Rows(layout, transaction, drawing, piece_mark) {
+    has_instance_ = true;
+    if (instance) instance_.emplace(*instance);
+    first_ = last_ = first_ | layout.hasher_.of_instance(instance);
+    from_ = PackedKey(drawing, first_).bytes();
+  }
+
+  bool next(ComponentRow& row) override {
+    for (;;) {
+      while (block_ && at_ < block_->count()) {
+        if (mark_ && block_->hash(at_) > last_) {
+          at_ = block_->count();
+          is_at_end_ = true;
+          break;
+        }
+        block_->read(at_++, row);
+        row.drawing_id = drawing_;
+        if (is_wanted(row)) return true;
+      }
+      if (!enter_next_block()) return false;
+    }
+  }
+
+  // The block of the row that next() gave last, and its place there.
+  const Block& block() const { return *block_; }
+  std::size_t place_in_block() const { return at_ - 1; }
+
+ private:
+  bool is_wanted(const ComponentRow& row) const {
+    if (mark_ && row.piece_mark != *mark_) return false;
+    return !has_instance_ || row.instance_identifier == instance_;
+  }
+
+  bool enter_next_block() {
+    if (is_at_end_) return false;
+    const bool found = std::exchange(is_started_, true) ? cursor_.next() : start();
+    is_at_end_ = !found || !cursor_.key().starts_with(prefix_);
+    if (is_at_end_) return false;
+    block_.emplace(layout_.block_of({cursor_.key(), cursor_.value()}));
+    drawing_ = drawing_of_block(block_->place());
+    at_ = mark_ ? block_->lower_bound(first_) : 0;
+    return true;
+  }
+  bool start() { return from_.empty() ? cursor_.first() : cursor_.seek(from_); }
+
+  const PackedLayout& layout_;
+  Cursor cursor_;
+  std::string prefix_;
+  std::string from_;
+  std::optional<std::string> mark_;
+  bool has_instance_ = false;
+  std::optional<std::string> instance_;
+  RowHash first_ = 0;
+  RowHash last_ = 0;
+
+  bool is_started_ = false;
+  bool is_at_end_ = false;
+  std::optional<Block> block_;
+  DrawingKey drawing_;
+  std::size_t at_ = 0;
+};
+
+// Rows in the order of their ids.
+class PackedLayout::ById final : public RowCursor {
+ public:
+  ById(const PackedLayout& layout, const ReadTransaction& transaction)
+      : layout_(layout), transaction_(transaction), cursor_(transaction, layout.ids_) {}
+
+  bool next(ComponentRow& row) override {
+    if (!(std::exchange(is_started_, true) ? cursor_.next() : cursor_.first())) return false;
+    row = layout_.row_behind(transaction_, cursor_.key(), cursor_.value());
+    return true;
+  }
+
+ private:
+  const PackedLayout& layout_;
+  const ReadTransaction& transaction_;
+  Cursor cursor_;
+  bool is_started_ = false;
+};
+
+// Rows in the order of their keys: sorts one drawing at a time.
+class PackedLayout::Sorted final : public RowCursor {
+ public:
+  explicit Sorted(Rows rows) : rows_(std::move(rows)) { has_ahead_ = rows_.next(ahead_); }
+
+  bool next(ComponentRow& row) override {
+    if (next_ == sorted_.size() && !sort_drawing()) return false;
+    const Place& place = sorted_[next_++];
+    blocks_[place.block].read(place.row, row);
+    row.drawing_id = drawing_;
+    return true;
+  }
+
+ private:
+  // Texts point into the blocks.
+  struct Place {
+    std::uint32_t block;
+    std::uint32_t row;
+    std::string_view mark;
+    std::optional<std::string_view> instance;
+  };
+
+  bool sort_drawing() {
+    sorted_.clear();
+    blocks_.clear();
+    next_ = 0;
+    if (!has_ahead_) return false;
+    drawing_ = ahead_.drawing_id;
+    while (has_ahead_ && ahead_.drawing_id == drawing_) {
+      if (blocks_.empty() || blocks_.back().place().key != rows_.block().place().key) {
+        blocks_.push_back(rows_.block());
+      }
+      sorted_.push_back({static_cast<std::uint32_t>(blocks_.size() - 1),
+                         static_cast<std::uint32_t>(rows_.place_in_block()), ahead_.piece_mark,
+                         ahead_.instance_identifier});
+      has_ahead_ = rows_.next(ahead_);
+    }
+    std::sort(sorted_.begin(), sorted_.end(), [this](const Place& a, const Place& b) { return is_before(a, b); });
+    return true;
+  }
+
+  bool is_before(const Place& a, const Place& b) const {
+    if (const int order = a.mark.compare(b.mark); order != 0) return order < 0;
+    if (a.instance && b.instance) {
+      if (const int order = a.instance->compare(*b.instance); order != 0) return order < 0;
+    } else if (a.instance || b.instance) {
+      return a.instance.has_value();
+    }
+    return blocks_[a.block].id(a.row) < blocks_[b.block].id(b.row);
+  }
+
+  Rows rows_;
+  ComponentRow ahead_;  // the first row that is not sorted yet
+  bool has_ahead_ = false;
+  DrawingKey drawing_;
+  std::vector<Block> blocks_;
+  std::vector<Place> sorted_;
+  std::size_t next_ = 0;
+};
+
+class PackedLayout::Keys final : public KeyCursor {
+ public:
+  explicit Keys(std::unique_ptr<RowCursor> rows) : rows_(std::move(rows)) {}
+
+  bool next(RowKey& key) override {
+    if (!rows_->next(row_)) return false;
+    key = {row_.drawing_id, row_.piece_mark, row_.instance_identifier, row_.id};
+    return true;
+  }
+
+ private:
+  std::unique_ptr<RowCursor> rows_;
+  ComponentRow row_;
+};
+
+std::unique_ptr<RowCursor> PackedLayout::scan(const ReadTransaction& transaction) const {
+  return std::make_unique<Rows>(*this, transaction);
+}
+
+std::unique_ptr<RowCursor> PackedLayout::all_by_id(const ReadTransaction& transaction) const {
+  return std::make_unique<ById>(*this, transaction);
+}
+
+std::unique_ptr<RowCursor> PackedLayout::all_by_key(const ReadTransaction& transaction) const {
+  return std::make_unique<Sorted>(Rows(*this, transaction));
+}
+
+std::unique_ptr<KeyCursor> PackedLayout::all_keys(const ReadTransaction& transaction) const {
+  return std::make_unique<Keys>(all_by_key(transaction));
+}
+
+std::unique_ptr<RowCursor> PackedLayout::in_drawing(const ReadTransaction& transaction,
+                                                    const DrawingKey& drawing, Order order) const {
+  if (order == Order::by_key) return std::make_unique<Sorted>(Rows(*this, transaction, drawing));
+  return std::make_unique<Rows>(*this, transaction, drawing);
+}
+
+std::unique_ptr<RowCursor> PackedLayout::instances(const ReadTransaction& transaction,
+                                                   const DrawingKey& drawing, std::string_view piece_mark,
+                                                   Order order) const {
+  if (order == Order::by_key) return std::make_unique<Sorted>(Rows(*this, transaction, drawing, piece_mark));
+  return std::make_unique<Rows>(*this, transaction, drawing, piece_mark);
+}
+
+std::unique_ptr<RowCursor> PackedLayout::with_key(const ReadTransaction& transaction,
+                                                  const DrawingKey& drawing, std::string_view piece_mark,
+                                                  const InstanceKey& instance) const {
+  return std::make_unique<Rows>(*this, transaction, drawing, piece_mark, instance);
+}
+
+void PackedLayout::clear(WriteTransaction& transaction) const {
+  transaction.clear(blocks_);
+  transaction.clear(ids_);
+}
+
+// Goes through blocks and rows in their order, and then through the ids.
+class PackedLayout::Verifier {
+ public:
+  Verifier(const PackedLayout& layout, const ReadTransaction& transaction, const RowVisitor& visit,
+           const ProblemSink& report)
+      : layout_(layout), transaction_(transaction), visit_(visit), report_(report) {}
+
+  void run() {
+    Cursor cursor(transaction_, layout_.blocks_);
+    for (bool found = cursor.first(); found; found = cursor.next()) {
+      const engine::RecordPlace place{layout_.blocks_.name, cursor.key()};
+      guarded(place, [&] { verify_block({place, cursor.value()}); });
+      if (has_last_block_ && place.key <= last_block_) report(place, "out of order");
+      last_block_ = place.key;
+      has_last_block_ = true;
+    }
+    expect_last_block_before({});
+    verify_ids();
+  }
+
+ private:
+  void report(const engine::RecordPlace& place, const std::string& problem) {
+    report_("table '" + std::string(place.table) + "', key " + engine::to_hex(place.key) + ": " + problem);
+  }
+  template <class Part>
+  void guarded(const engine::RecordPlace& place, const Part& part) {
+    try {
+      part();
+    } catch (const Error& error) {
+      report(place, error.facts().found);
+    }
+  }
+
+  // The last block of a drawing has a key of its own kind.
+  void expect_last_block_before(Bytes key) {
+    if (!has_last_block_) return;
+    Bytes rest = last_block_;
+    DrawingKey drawing;
+    if (!PackedKey::read_drawing(rest, drawing)) return;
+    const bool is_last = !PackedKey(drawing).has_drawing_of(key);
+    if (is_last != rest.starts_with(PackedKey::kLastBlock)) {
+      report({layout_.blocks_.name, last_block_}, is_last ? "the last block of its drawing, but not by its key"
+                                                          : "not the last block of its drawing");
+    }
+  }
+
+  void verify_block(const Block& block) {
+    expect_last_block_before(block.place().key);
+    const DrawingKey drawing = drawing_of_block(block.place());
+    if (!has_last_block_ || !PackedKey(drawing).has_drawing_of(last_block_)) same_hash_.clear();
+    for (std::size_t i = 0; i < block.count(); ++i) {
+      ++rows_;
+      guarded(block.place(), [&] {
+        ComponentRow row;
+        block.read(i, row);
+        row.drawing_id = drawing;
+        verify_row(block, block.hash(i), row);
+        visit_(row);
+      });
+    }
+  }
+
+  void verify_row(const Block& block, RowHash hash, const ComponentRow& row) {
+    const auto complain = [&](const std::string& problem) {
+      report_("component " + row.id.to_string() + ": " + problem);
+    };
+    if (hash != layout_.hash_of(row)) complain("it lies under the hash of another mark and instance");
+    const PackedKey key(row.drawing_id, hash, row.id);
+    if (key.bytes() > block.place().key || (has_last_row_ && key.bytes() <= last_row_) ||
+        (has_last_block_ && key.bytes() <= last_block_)) {
+      complain("out of order");
+    }
+    const auto entry = transaction_.get(layout_.ids_, bytes_of(row.id));
+    if (entry != PackedKey(row.drawing_id, hash).bytes()) {
+      complain("its entry in '" + std::string(layout_.ids_.name) + "' is missing or leads elsewhere");
+    }
+    expect_unique(hash, row);
+    last_row_ = key.bytes();
+    has_last_row_ = true;
+  }
+
+  // Rows of the same key have the same hash, and lie beside each other.
+  void expect_unique(RowHash hash, const ComponentRow& row) {
+    if (!layout_.is_constrained(row.drawing_id, row.instance_identifier)) return;
+    if (hash != hash_at_hand_) same_hash_.clear();
+    hash_at_hand_ = hash;
+    std::string key(row.piece_mark);
+    key += '\0';
+    if (row.instance_identifier) key.append(1, '\1').append(*row.instance_identifier);
+    if (std::find(same_hash_.begin(), same_hash_.end(), key) != same_hash_.end()) {
+      report_("component " + row.id.to_string() + ": another one has its drawing, mark and instance");
+    }
+    same_hash_.push_back(std::move(key));
+  }
+
+  // Each row was held against its entry. As many entries as rows means that none is left over.
+  void verify_ids() {
+    std::uint64_t entries = 0;
+    const bool has_left_over = transaction_.entries(layout_.ids_) != rows_;
+    Cursor cursor(transaction_, layout_.ids_);
+    std::string last;
+    for (bool found = cursor.first(); found; found = cursor.next(), ++entries) {
+      const engine::RecordPlace place{layout_.ids_.name, cursor.key()};
+      if (entries > 0 && cursor.key() <= last) report(place, "out of order");
+      last = cursor.key();
+      if (!has_left_over) continue;
+      try {
+        layout_.row_behind(transaction_, cursor.key(), cursor.value());
+      } catch (const Error& error) {
+        // What is wrong with the block or the row was said above.
+        if (error.facts().attempted.find(layout_.ids_.name) != std::string::npos) report(place, error.facts().found);
+      }
+    }
+    const std::uint64_t counted = transaction_.entries(layout_.ids_);
+    if (entries != counted || entries != rows_) {
+      report_("table '" + std::string(layout_.ids_.name) + "': " + std::to_string(entries) +
+              " entries, its counter says " + std::to_string(counted) + ", for " + std::to_string(rows_) +
+              " components");
+    }
+  }
+
+  const PackedLayout& layout_;
+  const ReadTransaction& transaction_;
+  const RowVisitor& visit_;
+  const ProblemSink& report_;
+  std::string last_block_;
+  bool has_last_block_ = false;
+  std::string last_row_;
+  bool has_last_row_ = false;
+  std::uint64_t rows_ = 0;
+  RowHash hash_at_hand_ = 0;
+  std::vector<std::string> same_hash_;
+};
+
+void PackedLayout::verify(const ReadTransaction& transaction, const RowVisitor& visit,
+                          const ProblemSink& report) const {
+  Verifier(*this, transaction, visit, report).run();
+}
+
+}  // namespace piecemark::index

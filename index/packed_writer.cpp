@@ -1,0 +1,529 @@
+#include "packed_writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "engine/bytes.h"
+
+namespace piecemark::index {
+namespace {
+
+using engine::Bytes;
+using engine::bytes_of;
+using engine::Cursor;
+
+// So much may wait.
+constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
+// Where whole drawings come one after the other, little is to be gained from more than the processor's cache holds.
+constexpr std::size_t kDrawingsBytesMax = std::size_t{2} << 20;
+// Fresh blocks leave room for a row or two, so that the next insertion does not have to split them.
+constexpr std::size_t kFreshCapacity = kBlockCapacity * 19 / 20;
+// A block below this size looks for a neighbour to lie together with.
+constexpr std::size_t kSmallSize = kBlockCapacity / 2;
+// Two blocks become one where this holds both.
+constexpr std::size_t kMergedSizeMax = kBlockCapacity * 17 / 20;
+// A block that overflows shares its rows with a neighbour up to this size instead of being split.
+constexpr std::size_t kRoomySizeMax = kBlockCapacity * 3 / 4;
+
+std::uint64_t hash_of_key(const DrawingKey& drawing, RowHash hash) {
+  const PackedKey key(drawing, hash);
+  return engine::hash_of({}, key.bytes());
+}
+
+std::uint64_t hash_of_id(const Uuid& id) {
+  return engine::hash_of({}, bytes_of(id));
+}
+
+// NULL last, as in keys.
+bool is_before(const DrawingKey& a, const DrawingKey& b) {
+  if (!a || !b) return a.has_value() && !b;
+  return *a < *b;
+}
+
+PackedKey key_of(const HashedRow& row) {
+  return {row.row.drawing_id, row.hash, row.row.id};
+}
+
+// The shortest key that is not less than the one of `last`, and less than that of `next`: a part of the latter, or the
+// former.
+std::string separator(const PackedKey& last, const PackedKey& next) {
+  const Bytes below = last.bytes();
+  const Bytes above = next.bytes();
+  const auto differ = std::mismatch(below.begin(), below.end(), above.begin());
+  const std::size_t size = static_cast<std::size_t>(differ.second - above.begin()) + 1;
+  return std::string(size < above.size() ? above.substr(0, size) : below);
+}
+
+std::string last_key_of(const DrawingKey& drawing) {
+  std::string key(PackedKey(drawing).bytes());
+  key += PackedKey::kLastBlock;
+  return key;
+}
+
+}  // namespace
+
+void RowBuffer::add(RowHash hash, const ComponentRow& row) {
+  HashedRow& added = rows_.emplace_back(HashedRow{hash, row});
+  added.row.piece_mark = copied(row.piece_mark);
+  for (auto* text : {&added.row.instance_identifier, &added.row.component_type, &added.row.material_type,
+                     &added.row.bounding_box, &added.row.review_status}) {
+    if (*text) *text = copied(**text);
+  }
+}
+
+std::string_view RowBuffer::copied(std::string_view text) {
+  if (text.size() > kChunkBytes / 16) {
+    char* const at = large_.emplace_back(new char[text.size()]).get();
+    std::memcpy(at, text.data(), text.size());
+    large_bytes_ += text.size();
+    return {at, text.size()};
+  }
+  if (text.size() > left_in_chunk_) {
+    chunks_.emplace_back(new char[kChunkBytes]);
+    left_in_chunk_ = kChunkBytes;
+  }
+  char* const at = chunks_.back().get() + (kChunkBytes - left_in_chunk_);
+  std::memcpy(at, text.data(), text.size());
+  left_in_chunk_ -= text.size();
+  return {at, text.size()};
+}
+
+void RowBuffer::clear() {
+  rows_.clear();
+  large_.clear();
+  large_bytes_ = 0;
+  if (chunks_.size() > 1) chunks_.resize(1);
+  left_in_chunk_ = chunks_.empty() ? 0 : kChunkBytes;
+}
+
+void RowIndex::add(std::uint64_t hash, std::size_t row) {
+  if (2 * (count_ + 1) > slots_.size()) {
+    std::vector<Slot> old(std::max<std::size_t>(64, 2 * slots_.size()));
+    old.swap(slots_);
+    count_ = 0;
+    for (const Slot& slot : old) {
+      if (slot.row != kFree) add(slot.hash, slot.row);
+    }
+  }
+  std::size_t at = hash & (slots_.size() - 1);
+  while (slots_[at].row != kFree) at = (at + 1) & (slots_.size() - 1);
+  slots_[at] = {hash, static_cast<std::uint32_t>(row)};
+  ++count_;
+}
+
+void RowIndex::clear() {
+  if (count_ > 0) slots_.assign(std::min<std::size_t>(slots_.size(), 1024), Slot{});
+  count_ = 0;
+}
+
+// ------------------------------------------------------------------------------------------------------ Insertion
+
+std::optional<Conflict> PackedWriter::insert(const ComponentRow& row) {
+  if (is_id_taken(row.id)) return Conflict{Conflict::On::id, row.id};
+  if (layout_.is_constrained(row.drawing_id, row.instance_identifier)) {
+    if (const auto holder = holder_of_key(row)) return Conflict{Conflict::On::key, *holder};
+  }
+  buffer(row);
+  return std::nullopt;
+}
+
+void PackedWriter::buffer(const ComponentRow& row) {
+  if (waiting_.bytes() > kWaitingBytesMax) flush();
+  const RowHash hash = layout_.hash_of(row);
+  if (layout_.is_constrained(row.drawing_id, row.instance_identifier)) {
+    by_key_.add(hash_of_key(row.drawing_id, hash), waiting_.rows().size());
+  }
+  waiting_.add(hash, row);
+  if (knows_greatest_id_ && (!greatest_id_ || *greatest_id_ < row.id)) greatest_id_ = row.id;
+}
+
+void PackedWriter::add_unchecked(const ComponentRow& row) {
+  const bool begins_drawing = !waiting_.rows().empty() && waiting_.rows().back().row.drawing_id != row.drawing_id;
+  if (waiting_.bytes() > (begins_drawing ? kDrawingsBytesMax : kWaitingBytesMax)) flush();
+  waits_without_ids_ = true;
+  waiting_.add(layout_.hash_of(row), row);
+}
+
+// Ids that ascend, as those that the store generates do, are free without a look.
+bool PackedWriter::is_id_taken(const Uuid& id) {
+  if (!knows_greatest_id_) {
+    Cursor ids(transaction_, layout_.ids_);
+    if (ids.last()) {
+      if (ids.key().size() != sizeof(Uuid)) {
+        engine::throw_corrupt_record({layout_.ids_.name, ids.key()}, "a key that is no id");
+      }
+      greatest_id_ = engine::uuid_from(ids.key());
+    }
+    for (const HashedRow& row : waiting_.rows()) {
+      if (!greatest_id_ || *greatest_id_ < row.row.id) greatest_id_ = row.row.id;
+    }
+    knows_greatest_id_ = true;
+  }
+  if (!greatest_id_ || *greatest_id_ < id) return false;
+  const Rows& rows = waiting_.rows();
+  for (; indexed_by_id_ < rows.size(); ++indexed_by_id_) {
+    by_id_.add(hash_of_id(rows[indexed_by_id_].row.id), indexed_by_id_);
+  }
+  if (by_id_.find(hash_of_id(id), [&](std::size_t at) { return rows[at].row.id == id; })) return true;
+  return transaction_.get(layout_.ids_, bytes_of(id)).has_value();
+}
+
+// The id of the row that has the key of this one.
+std::optional<Uuid> PackedWriter::holder_of_key(const ComponentRow& row) {
+  const Rows& rows = waiting_.rows();
+  const auto has_key = [&](std::size_t at) {
+    const ComponentRow& other = rows[at].row;
+    return other.drawing_id == row.drawing_id && other.piece_mark == row.piece_mark &&
+           other.instance_identifier == row.instance_identifier;
+  };
+  const auto waiting = by_key_.find(hash_of_key(row.drawing_id, layout_.hash_of(row)), has_key);
+  if (waiting) return rows[*waiting].row.id;
+  if (!is_stored(row.drawing_id)) return std::nullopt;
+  const auto stored = layout_.find(transaction_, row.drawing_id, row.piece_mark, row.instance_identifier);
+  return stored ? std::optional(stored->id) : std::nullopt;
+}
+
+// Whether the drawing has rows that do not wait.
+bool PackedWriter::is_stored(const DrawingKey& drawing) {
+  if (asked_drawing_ != drawing) {
+    const PackedKey key(drawing);
+    const auto found = transaction_.seek(layout_.blocks_, key.bytes());
+    is_asked_stored_ = found && key.has_drawing_of(found->key);
+    asked_drawing_ = drawing;
+  }
+  return is_asked_stored_;
+}
+
+void PackedWriter::flush() {
+  if (waiting_.rows().empty()) return;
+  try {
+    if (!waits_without_ids_) write_ids();
+    write_blocks();
+  } catch (...) {
+    transaction_.give_up();
+    throw;
+  }
+  waiting_.clear();
+  by_id_.clear();
+  indexed_by_id_ = 0;
+  by_key_.clear();
+  asked_drawing_.reset();
+}
+
+void PackedWriter::write_ids() {
+  RowPointers rows;
+  rows.reserve(waiting_.rows().size());
+  for (const HashedRow& row : waiting_.rows()) rows.push_back(&row);
+  const auto ascends = [](const HashedRow* a, const HashedRow* b) { return a->row.id < b->row.id; };
+  if (!std::is_sorted(rows.begin(), rows.end(), ascends)) std::sort(rows.begin(), rows.end(), ascends);
+  engine::TableWriter writer(transaction_, layout_.ids_);
+  // Rows behind all others fill pages completely, where there are many of them.
+  bool is_appending = rows.size() > 1;
+  for (const HashedRow* row : rows) {
+    const PackedKey entry(row->row.drawing_id, row->hash);
+    is_appending = is_appending && writer.append(bytes_of(row->row.id), entry.bytes());
+    if (!is_appending) writer.put(bytes_of(row->row.id), entry.bytes());
+  }
+}
+
+void PackedWriter::write_blocks() {
+  RowPointers rows;
+  rows.reserve(waiting_.rows().size());
+  for (const HashedRow& row : waiting_.rows()) rows.push_back(&row);
+  std::sort(rows.begin(), rows.end(), [](const HashedRow* a, const HashedRow* b) {
+    return a->row.drawing_id != b->row.drawing_id ? is_before(a->row.drawing_id, b->row.drawing_id) : *a < *b;
+  });
+  for (auto first = rows.begin(); first != rows.end();) {
+    const DrawingKey& drawing = (*first)->row.drawing_id;
+    const auto last = std::find_if(first, rows.end(), [&](const HashedRow* row) { return row->row.drawing_id != drawing; });
+    write_drawing(drawing, &*first, &*first + (last - first));
+    first = last;
+  }
+}
+
+// Rows of one drawing, sorted: into the blocks that are there, or into fresh ones.
+void PackedWriter::write_drawing(const DrawingKey& drawing, const HashedRow* const* first,
+                                 const HashedRow* const* last) {
+  while (first != last) {
+    const auto block = open(key_of(**first));
+    if (!block) {
+      replace_blocks({}, encoded(drawing, {first, last}, last_key_of(drawing), kFreshCapacity));
+      return;
+    }
+    const auto* const end =
+        std::find_if(first, last, [&](const HashedRow* row) { return key_of(*row).bytes() > block->key; });
+    RowPointers rows;
+    rows.reserve(block->rows.size() + static_cast<std::size_t>(end - first));
+    for (const HashedRow& row : block->rows) {
+      while (first != end && **first < row) rows.push_back(*first++);
+      rows.push_back(&row);
+    }
+    rows.insert(rows.end(), first, end);
+    first = end;
+    store(drawing, *block, rows);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ Other changes
+
+std::optional<Conflict> PackedWriter::replace(const ComponentRow& before, const ComponentRow& after) {
+  flush();
+  const bool id_changes = before.id != after.id;
+  const bool key_changes = before.drawing_id != after.drawing_id || before.piece_mark != after.piece_mark ||
+                           before.instance_identifier != after.instance_identifier;
+  if (id_changes && is_id_taken(after.id)) return Conflict{Conflict::On::id, after.id};
+  if (key_changes && layout_.is_constrained(after.drawing_id, after.instance_identifier)) {
+    if (const auto holder = holder_of_key(after)) return Conflict{Conflict::On::key, *holder};
+  }
+  if (id_changes || key_changes) {
+    erase(before);
+    buffer(after);
+    flush();
+    return std::nullopt;
+  }
+  const HashedRow row{layout_.hash_of(after), after};
+  edit(after.drawing_id, row, [&](RowPointers& rows) {
+    const auto at = std::find_if(rows.begin(), rows.end(), [&](const HashedRow* r) { return r->row.id == after.id; });
+    if (at != rows.end()) *at = &row;
+  });
+  return std::nullopt;
+}
+
+void PackedWriter::erase(const ComponentRow& row) {
+  flush();
+  edit(row.drawing_id, {layout_.hash_of(row), row}, [&](RowPointers& rows) {
+    std::erase_if(rows, [&](const HashedRow* r) { return r->row.id == row.id; });
+  });
+  transaction_.erase(layout_.ids_, bytes_of(row.id));
+  asked_drawing_.reset();
+}
+
+// Changes the rows of the block that holds a row.
+void PackedWriter::edit(const DrawingKey& drawing, const HashedRow& at,
+                        const std::function<void(RowPointers&)>& change) {
+  const auto block = open({drawing, at.hash, at.row.id});
+  if (!block) return;
+  RowPointers rows;
+  for (const HashedRow& row : block->rows) rows.push_back(&row);
+  change(rows);
+  store(drawing, *block, rows);
+}
+
+std::uint64_t PackedWriter::erase_drawing(const Uuid& drawing) {
+  flush();
+  std::vector<Uuid> ids;
+  const PackedKey key(drawing);
+  Cursor cursor(transaction_, layout_.blocks_);
+  for (bool found = cursor.seek(key.bytes()); found && key.has_drawing_of(cursor.key()); found = cursor.next()) {
+    const Block block = layout_.block_of({cursor.key(), cursor.value()});
+    for (std::size_t i = 0; i < block.count(); ++i) ids.push_back(engine::uuid_from(block.id(i)));
+  }
+  transaction_.erase_prefix(layout_.blocks_, key.bytes());
+  std::sort(ids.begin(), ids.end());
+  for (const Uuid& id : ids) transaction_.erase(layout_.ids_, bytes_of(id));
+  asked_drawing_.reset();
+  return ids.size();
+}
+
+// --------------------------------------------------------------------------------------------------------- Blocks
+
+// The block that holds, or would hold, the row with this key; nullopt where the drawing has no rows.
+std::optional<PackedWriter::OpenBlock> PackedWriter::open(const PackedKey& key) const {
+  const auto found = transaction_.seek(layout_.blocks_, key.bytes());
+  if (!found || !key.has_drawing_of(found->key)) return std::nullopt;
+  return open(*found);
+}
+
+PackedWriter::OpenBlock PackedWriter::open(const engine::ReadTransaction::Entry& entry) const {
+  OpenBlock opened{std::string(entry.key), entry.value.size(), {}};
+  const Block block = layout_.block_of(entry);
+  opened.rows.resize(block.count());
+  for (std::size_t i = 0; i < block.count(); ++i) {
+    opened.rows[i].hash = block.hash(i);
+    block.read(i, opened.rows[i].row);
+  }
+  return opened;
+}
+
+// The block beside another one of the same drawing, if there is one that is not larger than `size_max`.
+std::optional<PackedWriter::OpenBlock> PackedWriter::neighbour(const DrawingKey& drawing, const OpenBlock& block,
+                                                               Side side, std::size_t size_max) const {
+  Cursor cursor(transaction_, layout_.blocks_);
+  if (!cursor.seek(block.key)) return std::nullopt;
+  const bool found = side == Side::left ? cursor.previous() : cursor.next();
+  if (!found || !PackedKey(drawing).has_drawing_of(cursor.key()) || cursor.value().size() > size_max) {
+    return std::nullopt;
+  }
+  return open({cursor.key(), cursor.value()});
+}
+
+// Puts these rows in the place of those of the block.
+void PackedWriter::store(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows) {
+  if (rows.empty()) {
+    // The last block of a drawing stays the last: the one before takes its place.
+    const bool is_last = block.key.back() == PackedKey::kLastBlock;
+    const auto left = is_last ? neighbour(drawing, block, Side::left, SIZE_MAX) : std::nullopt;
+    if (!left) {
+      replace_blocks({&block.key}, {});
+      return;
+    }
+    RowPointers moved;
+    for (const HashedRow& row : left->rows) moved.push_back(&row);
+    replace_blocks({&left->key, &block.key}, encoded(drawing, moved, block.key, kBlockCapacity));
+    return;
+  }
+  auto blocks = encoded(drawing, rows, block.key, kBlockCapacity);
+  const bool has_shrunk = blocks.size() == 1 && blocks[0].bytes.size() < block.size;
+  const bool is_small = has_shrunk && blocks[0].bytes.size() < kSmallSize;
+  const bool overflows = blocks.size() == 2;
+  if (is_small && store_with_neighbour(drawing, block, rows, kMergedSizeMax - blocks[0].bytes.size())) return;
+  if (overflows && store_with_neighbour(drawing, block, rows, kRoomySizeMax)) return;
+  if (blocks.size() > 1) blocks = encoded_evenly(drawing, rows, block.key);
+  replace_blocks({&block.key}, blocks);
+}
+
+// Puts the rows together with those of a neighbour that is not larger than `size_max`. False, and nothing changed, where
+// there is none.
+bool PackedWriter::store_with_neighbour(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows,
+                                        std::size_t size_max) {
+  for (const Side side : {Side::right, Side::left}) {
+    const auto beside = neighbour(drawing, block, side, size_max);
+    if (!beside) continue;
+    RowPointers all;
+    all.reserve(rows.size() + beside->rows.size());
+    for (const HashedRow& row : beside->rows) all.push_back(&row);
+    all.insert(side == Side::left ? all.end() : all.begin(), rows.begin(), rows.end());
+    const std::string& last_key = side == Side::left ? block.key : beside->key;
+    replace_blocks({&block.key, &beside->key}, encoded_evenly(drawing, all, last_key));
+    return true;
+  }
+  return false;
+}
+
+// The rows in as few blocks as hold them, each as full as `capacity` allows; the last one gets this key.
+std::vector<PackedWriter::EncodedBlock> PackedWriter::encoded(const DrawingKey& drawing, const RowPointers& rows,
+                                                              const std::string& last_key, std::size_t capacity) {
+  std::vector<EncodedBlock> blocks;
+  const auto finish = [&](std::string key) {
+    EncodedBlock& block = blocks.emplace_back(EncodedBlock{std::move(key), {}});
+    builder_.finish({layout_.blocks_.name, block.key}, block.bytes);
+  };
+  const HashedRow* before = nullptr;
+  for (const HashedRow* row : rows) {
+    if (!builder_.add(*row, capacity)) {
+      finish(separator({drawing, before->hash, before->row.id}, {drawing, row->hash, row->row.id}));
+      builder_.add(*row, capacity);
+    }
+    before = row;
+  }
+  if (!builder_.is_empty()) finish(last_key);
+  return blocks;
+}
+
+// The same in blocks of about the same size, so that all have room.
+std::vector<PackedWriter::EncodedBlock> PackedWriter::encoded_evenly(const DrawingKey& drawing,
+                                                                     const RowPointers& rows,
+                                                                     const std::string& last_key) {
+  auto blocks = encoded(drawing, rows, last_key, kBlockCapacity);
+  if (blocks.size() < 2) return blocks;
+  std::size_t bytes = 0;
+  for (const EncodedBlock& block : blocks) bytes += block.bytes.size();
+  // The rows of a block are not all of one size: a little more keeps the last block from being cut short.
+  const std::size_t share = bytes / blocks.size() + bytes / rows.size();
+  return encoded(drawing, rows, last_key, std::min(share, kBlockCapacity));
+}
+
+void PackedWriter::replace_blocks(std::initializer_list<const std::string*> old_keys,
+                                  const std::vector<EncodedBlock>& blocks) {
+  for (const std::string* key : old_keys) {
+    const bool stays = std::any_of(blocks.begin(), blocks.end(), [&](const EncodedBlock& b) { return b.key == *key; });
+    if (!stays) transaction_.erase(layout_.blocks_, *key);
+  }
+  for (const EncodedBlock& block : blocks) transaction_.put(layout_.blocks_, block.key, block.bytes);
+}
+
+// ------------------------------------------------------------------------------------------------------- Layout
+
+std::unique_ptr<LayoutWriter> PackedLayout::writer(engine::WriteTransaction& transaction) const {
+  return std::make_unique<PackedWriter>(*this, transaction);
+}
+
+namespace {
+
+// Of all rows, in any order: two passes that give the same have seen the same rows under the same keys.
+struct RowSum {
+  std::uint64_t count = 0;
+  std::uint64_t hash = 0;
+
+  void add(const PackedKey& key) {
+    ++count;
+    hash += engine::hash_of({}, key.bytes());
+  }
+  friend bool operator==(const RowSum&, const RowSum&) = default;
+};
+
+[[noreturn]] void throw_unsound_source(std::string_view table, const std::string& found) {
+  throw Error(ErrorCode::corrupt_file, {"cannot write table '" + std::string(table) + "'",
+                                        found,
+                                        {},
+                                        "run 'piecemark verify' on the file and go back to a backup"});
+}
+
+// Says of rows that come by key whether one has the key of the one before.
+class Repetition {
+ public:
+  bool is_one(const ComponentRow& row) {
+    const bool is_same = has_row_ && drawing_ == row.drawing_id && mark_ == row.piece_mark &&
+                         instance_ == row.instance_identifier;
+    drawing_ = row.drawing_id;
+    mark_ = row.piece_mark;
+    instance_ = row.instance_identifier;
+    has_row_ = true;
+    return is_same;
+  }
+
+ private:
+  bool has_row_ = false;
+  DrawingKey drawing_;
+  std::string mark_;
+  std::optional<std::string> instance_;
+};
+
+}  // namespace
+
+void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& source,
+                        const engine::ReadTransaction& from, const FillWatch& watch) const {
+  RowSum by_id;
+  {
+    watch.on_pass(FillWatch::Pass::index);
+    engine::TableWriter ids(transaction, ids_);
+    const auto rows = source.all_by_id(from);
+    for (ComponentRow row; rows->next(row); watch.on_row()) {
+      const RowHash hash = hash_of(row);
+      const Uuid id = row.id;  // The row may borrow from the transaction.
+      by_id.add({row.drawing_id, hash, id});
+      if (!ids.append(bytes_of(id), PackedKey(row.drawing_id, hash).bytes())) {
+        throw_unsound_source(ids_.name, "rows that are not in ascending order, at component " + id.to_string());
+      }
+    }
+  }
+  RowSum by_key;
+  Repetition repetition;
+  watch.on_pass(FillWatch::Pass::rows);
+  PackedWriter writer(*this, transaction);
+  const auto rows = source.all_by_key(from);
+  for (ComponentRow row; rows->next(row); watch.on_row()) {
+    by_key.add({row.drawing_id, hash_of(row), row.id});
+    if (repetition.is_one(row) && is_constrained(row.drawing_id, row.instance_identifier)) {
+      throw_unsound_source(blocks_.name, "two rows with the key of component " + row.id.to_string());
+    }
+    writer.add_unchecked(row);
+  }
+  writer.flush();
+  if (by_id == by_key) return;
+  throw_unsound_source(blocks_.name, std::to_string(by_id.count) + " rows and " + std::to_string(by_key.count) +
+                                         " keys that do not belong together");
+}
+
+}  // namespace piecemark::index
