@@ -13,7 +13,7 @@ namespace piecemark::bench {
 namespace {
 
 constexpr std::uint32_t kOldFormat = 1;
-constexpr std::uint32_t kCurrentFormat = 2;
+constexpr std::uint32_t kCurrentFormat = 3;
 
 class StoreContender final : public Contender {
  public:

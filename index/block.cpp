@@ -72,22 +72,15 @@ class Fields {
   void shared(std::string_view& text) {
     std::uint16_t offset = 0;
     number(offset);
-    const std::size_t left = offset < texts_.size() ? texts_.size() - offset : 0;
-    if (left < 2) {
-      is_ok_ = false;
-      return;
-    }
-    std::size_t size = static_cast<unsigned char>(texts_[offset]);
-    std::size_t length_bytes = 1;
-    if (size > 0x7F) {
-      size = (size & 0x7F) << 8 | static_cast<unsigned char>(texts_[offset + 1]);
-      length_bytes = 2;
-    }
-    if (size > left - length_bytes) {
-      is_ok_ = false;
-      return;
-    }
-    text = texts_.substr(offset + length_bytes, size);
+    std::size_t left = offset < texts_.size() ? texts_.size() - offset : 0;
+    const auto next_byte = [&]() -> std::size_t {
+      is_ok_ = is_ok_ && left > 0;
+      return is_ok_ ? static_cast<unsigned char>(texts_[texts_.size() - left--]) : 0;
+    };
+    std::size_t size = next_byte();
+    if (size > 0x7F) size = (size & 0x7F) << 8 | next_byte();
+    is_ok_ = is_ok_ && size <= left;
+    if (is_ok_) text = texts_.substr(texts_.size() - left, size);
   }
   void shared_if(bool is_there, std::optional<std::string_view>& text) {
     if (is_there) {

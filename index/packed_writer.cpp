@@ -73,6 +73,7 @@ void RowBuffer::add(RowHash hash, const ComponentRow& row) {
 }
 
 std::string_view RowBuffer::copied(std::string_view text) {
+  if (text.empty()) return "";
   if (text.size() > kChunkBytes / 16) {
     char* const at = large_.emplace_back(new char[text.size()]).get();
     std::memcpy(at, text.data(), text.size());
@@ -129,20 +130,20 @@ std::optional<Conflict> PackedWriter::insert(const ComponentRow& row) {
 }
 
 void PackedWriter::buffer(const ComponentRow& row) {
-  if (waiting_.bytes() > kWaitingBytesMax) flush();
   const RowHash hash = layout_.hash_of(row);
   if (layout_.is_constrained(row.drawing_id, row.instance_identifier)) {
     by_key_.add(hash_of_key(row.drawing_id, hash), waiting_.rows().size());
   }
   waiting_.add(hash, row);
   if (knows_greatest_id_ && (!greatest_id_ || *greatest_id_ < row.id)) greatest_id_ = row.id;
+  if (waiting_.bytes() > kWaitingBytesMax) flush();
 }
 
 void PackedWriter::add_unchecked(const ComponentRow& row) {
   const bool begins_drawing = !waiting_.rows().empty() && waiting_.rows().back().row.drawing_id != row.drawing_id;
-  if (waiting_.bytes() > (begins_drawing ? kDrawingsBytesMax : kWaitingBytesMax)) flush();
   waits_without_ids_ = true;
-  waiting_.add(layout_.hash_of(row), row);
+  waiting_.add(layout_.hash_of(row), row);  // First: the row may borrow from the transaction.
+  if (waiting_.bytes() > (begins_drawing ? kDrawingsBytesMax : kWaitingBytesMax)) flush();
 }
 
 // Ids that ascend, as those that the store generates do, are free without a look.
@@ -186,13 +187,12 @@ std::optional<Uuid> PackedWriter::holder_of_key(const ComponentRow& row) {
 
 // Whether the drawing has rows that do not wait.
 bool PackedWriter::is_stored(const DrawingKey& drawing) {
-  if (asked_drawing_ != drawing) {
+  if (!asked_ || asked_->drawing != drawing) {
     const PackedKey key(drawing);
     const auto found = transaction_.seek(layout_.blocks_, key.bytes());
-    is_asked_stored_ = found && key.has_drawing_of(found->key);
-    asked_drawing_ = drawing;
+    asked_ = {drawing, found && key.has_drawing_of(found->key)};
   }
-  return is_asked_stored_;
+  return asked_->is_stored;
 }
 
 void PackedWriter::flush() {
@@ -208,7 +208,7 @@ void PackedWriter::flush() {
   by_id_.clear();
   indexed_by_id_ = 0;
   by_key_.clear();
-  asked_drawing_.reset();
+  asked_.reset();
 }
 
 void PackedWriter::write_ids() {
@@ -296,7 +296,7 @@ void PackedWriter::erase(const ComponentRow& row) {
     std::erase_if(rows, [&](const HashedRow* r) { return r->row.id == row.id; });
   });
   transaction_.erase(layout_.ids_, bytes_of(row.id));
-  asked_drawing_.reset();
+  asked_.reset();
 }
 
 // Changes the rows of the block that holds a row.
@@ -322,7 +322,7 @@ std::uint64_t PackedWriter::erase_drawing(const Uuid& drawing) {
   transaction_.erase_prefix(layout_.blocks_, key.bytes());
   std::sort(ids.begin(), ids.end());
   for (const Uuid& id : ids) transaction_.erase(layout_.ids_, bytes_of(id));
-  asked_drawing_.reset();
+  asked_.reset();
   return ids.size();
 }
 

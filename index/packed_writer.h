@@ -128,8 +128,12 @@ class PackedWriter final : public LayoutWriter {
 
   std::optional<Uuid> greatest_id_;  // of the rows that are stored or wait
   bool knows_greatest_id_ = false;
-  std::optional<DrawingKey> asked_drawing_;  // the last one that is_stored() was asked for
-  bool is_asked_stored_ = false;
+  // What is_stored() has said last.
+  struct Asked {
+    DrawingKey drawing;
+    bool is_stored;
+  };
+  std::optional<Asked> asked_;
 
   BlockBuilder builder_;
 };

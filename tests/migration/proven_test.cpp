@@ -89,7 +89,9 @@ TEST_F(ProvenTest, ChangedValueIsFound) {
               Component before = to_component(*components.layout().get(transaction, numbered(3)));
               Component after = before;
               after.quantity = 99;
-              components.layout().replace(transaction, row_of(before), row_of(after));
+              const auto writer = components.layout().writer(transaction);
+              writer->replace(row_of(before), row_of(after));
+              writer->flush();
             }),
             kAnotherFingerprint);
 }
@@ -97,7 +99,9 @@ TEST_F(ProvenTest, ChangedValueIsFound) {
 TEST_F(ProvenTest, LostRowIsFound) {
   EXPECT_EQ(problem_after([](engine::WriteTransaction& transaction, const index::Components& components) {
               const Component row = to_component(*components.layout().get(transaction, numbered(3)));
-              components.layout().erase(transaction, row_of(row));
+              const auto writer = components.layout().writer(transaction);
+              writer->erase(row_of(row));
+              writer->flush();
             }),
             kAnotherFingerprint);
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "index/ordered_writer.h"
 #include "migration/chain.h"
 #include "migration/steps/add_instance_identifier.h"
 #include "piecemark/migration.h"
@@ -58,16 +59,17 @@ class RunnerTest : public ::testing::Test {
 template <class Change>
 void copy_rows(StepWork& work, const Change& change) {
   const StepSource& source = work.source();
-  const auto writer = work.target()->layout().bulk_writer(work.target()->transaction);
+  const auto& target = dynamic_cast<const index::OrderedLayout&>(work.target()->layout());
+  index::OrderedBulkWriter writer(target, work.target()->transaction);
   const auto rows = source.layout().all_by_id(source.transaction);
   for (ComponentRow row; rows->next(row);) {
-    if (change(row)) writer->add(row);
+    if (change(row)) writer.add(row);
   }
   const auto by_key = source.layout().all_by_key(source.transaction);
   for (ComponentRow row; by_key->next(row);) {
-    if (change(row)) writer->add_key({row.drawing_id, row.piece_mark, row.instance_identifier, row.id});
+    if (change(row)) writer.add_key({row.drawing_id, row.piece_mark, row.instance_identifier, row.id});
   }
-  writer->finish();
+  writer.finish();
 }
 
 TEST_F(RunnerTest, StepThatChangesASharedColumnIsCaught) {
@@ -117,7 +119,7 @@ TEST_F(RunnerTest, DamagedHistoryIsRefused) {
 }
 
 TEST_F(RunnerTest, UnknownFormatIsRefused) {
-  EXPECT_EQ(error_of([&] { run(*environment_, 3, {}, chain()); }), ErrorCode::no_such_format);
+  EXPECT_EQ(error_of([&] { run(*environment_, 4, {}, chain()); }), ErrorCode::no_such_format);
   EXPECT_EQ(error_of([&] { run(*environment_, 0, {}, chain()); }), ErrorCode::no_such_format);
 }
 
