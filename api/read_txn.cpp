@@ -22,7 +22,7 @@ ComponentRange& ComponentRange::operator=(ComponentRange&&) noexcept = default;
 ComponentRange::~ComponentRange() = default;
 
 void ComponentRange::advance() {
-  if (!is_at_end_) is_at_end_ = !cursor_->next(row_);
+  if (!is_at_end_) is_at_end_ = !cursor_->next(view_.row_);
 }
 
 ReadTxn::ReadTxn(std::unique_ptr<ReadTxnState> state) : state_(std::move(state)) {}

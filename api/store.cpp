@@ -18,7 +18,8 @@ StoreCore::StoreCore(std::shared_ptr<engine::Environment> environment, const Ope
 const index::Components& StoreCore::components_in(const index::Format& format) const {
   const std::lock_guard lock(components_mutex_);
   auto& components = components_[format.number - 1];
-  if (!components) components = std::make_unique<index::Components>(format, nulls_not_distinct_, *environment_);
+  if (!components)
+    components = std::make_unique<index::Components>(format, nulls_not_distinct_, *environment_);
   return *components;
 }
 

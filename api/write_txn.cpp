@@ -27,6 +27,7 @@ std::string inserting(std::string_view piece_mark) {
 }  // namespace
 
 index::ComponentWriter& WriteTxnState::changing() {
+  transaction.require_open();
   if (!std::exchange(has_changes, true)) migration::forget_proven(transaction);
   return writer;
 }
@@ -115,13 +116,14 @@ std::optional<Component> WriteTxn::find(const std::optional<Uuid>& drawing_id, s
 
 std::vector<Component> WriteTxn::with_key(const std::optional<Uuid>& drawing_id, std::string_view piece_mark,
                                           std::optional<std::string_view> instance_identifier) const {
-  return copies_of(state().components->layout().with_key(state().reading(), drawing_id, piece_mark,
-                                                         instance_identifier));
+  return copies_of(
+      state().components->layout().with_key(state().reading(), drawing_id, piece_mark, instance_identifier));
 }
 
 std::vector<Component> WriteTxn::instances(const std::optional<Uuid>& drawing_id,
                                            std::string_view piece_mark) const {
-  return copies_of(state().components->layout().instances(state().reading(), drawing_id, piece_mark, kSorted));
+  return copies_of(
+      state().components->layout().instances(state().reading(), drawing_id, piece_mark, kSorted));
 }
 
 std::vector<Component> WriteTxn::in_drawing(const std::optional<Uuid>& drawing_id) const {

@@ -345,9 +345,8 @@ bool Environment::try_open(MDB_txn* transaction, const std::string& name, unsign
   unsigned flags = 0;
   check(mdb_dbi_flags(transaction, handle, &flags), attempted, path_);
   if (flags == 0) return true;
-  throw Error(ErrorCode::corrupt_file,
-              {attempted, "table '" + name + "' has flags " + std::to_string(flags), "tables without flags",
-               "go back to a backup"});
+  throw Error(ErrorCode::corrupt_file, {attempted, "table '" + name + "' has flags " + std::to_string(flags),
+                                        "tables without flags", "go back to a backup"});
 }
 
 // False where the snapshot has a table that was opened after it began, or not yet.
@@ -369,8 +368,8 @@ void Environment::create_missing_tables(MDB_txn* transaction) {
   for (NamedTable& table : tables_) {
     if (table.handle != Table::kMissing) continue;
     MDB_dbi handle = 0;
-    check(mdb_dbi_open(transaction, table.name.c_str(), MDB_CREATE, &handle), "cannot write to " + quoted(path_),
-          path_);
+    check(mdb_dbi_open(transaction, table.name.c_str(), MDB_CREATE, &handle),
+          "cannot write to " + quoted(path_), path_);
     table.is_created = true;
     table.handle = handle;
   }

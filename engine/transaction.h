@@ -79,6 +79,9 @@ class WriteTransaction : public ReadTransaction {
   WriteTransaction& operator=(WriteTransaction&&) noexcept;
   ~WriteTransaction();
 
+  // Errors  invalid_use  after the end, or broken
+  void require_open() const;
+
   void put(const Table& table, Bytes key, Bytes value);
   // Stores only where the key is free; false, and nothing changed, where it is taken.
   bool insert(const Table& table, Bytes key, Bytes value);
@@ -101,7 +104,6 @@ class WriteTransaction : public ReadTransaction {
   friend class TableWriter;
   using ReadTransaction::ReadTransaction;
 
-  void require_open() const;
   int store(const Table& table, Bytes key, Bytes value, unsigned flags);
   void check(int code, const char* attempted);
   void rollback() noexcept;

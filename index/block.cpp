@@ -51,78 +51,85 @@ std::uint32_t check_of(Bytes row) {
   return static_cast<std::uint32_t>(engine::xxh3(row));
 }
 
-// Takes the fields of a row one after the other. Once a field has not been there, none is.
+// How many bytes the fields before instance_identifier and bounding_box take.
+std::size_t fixed_size_of(unsigned flags) {
+  constexpr unsigned kShared = kHasType | kHasMaterial | kHasStatus;
+  constexpr unsigned kNumbers = kHasX | kHasY | kHasConfidence | kHasCreated | kHasUpdated;
+  const auto shared = static_cast<std::size_t>(std::popcount(flags & kShared));
+  const auto numbers = static_cast<std::size_t>(std::popcount(flags & kNumbers));
+  return sizeof(std::uint16_t) * (1 + shared) + sizeof(double) * numbers + ((flags & kHasQuantity) != 0 ? 4 : 0);
+}
+
+// Takes the fields of a row, of which there are enough bytes, one after the other.
 class Fields {
  public:
-  Fields(Bytes row, Bytes texts) : at_(row.data()), end_(at_ + row.size()), texts_(texts) {}
+  Fields(const char* at, unsigned flags, Bytes texts) : at_(at), flags_(flags), texts_(texts) {}
+
+  bool has(Flag flag) const { return (flags_ & flag) != 0; }
 
   template <class T>
-  void number(T& value) {
-    if (const char* from = take(sizeof value)) std::memcpy(&value, from, sizeof value);
-  }
-  template <class T>
-  void number_if(bool is_there, std::optional<T>& value) {
-    if (is_there) {
-      number(value.emplace());
+  void number(Flag flag, std::optional<T>& value) {
+    if (has(flag)) {
+      std::memcpy(&value.emplace(), at_, sizeof(T));
+      at_ += sizeof(T);
     } else {
       value.reset();
     }
   }
   // A text that lies among those of the block.
-  void shared(std::string_view& text) {
-    std::uint16_t offset = 0;
-    number(offset);
-    std::size_t left = offset < texts_.size() ? texts_.size() - offset : 0;
-    const auto next_byte = [&]() -> std::size_t {
-      is_ok_ = is_ok_ && left > 0;
-      return is_ok_ ? static_cast<unsigned char>(texts_[texts_.size() - left--]) : 0;
-    };
-    std::size_t size = next_byte();
-    if (size > 0x7F) size = (size & 0x7F) << 8 | next_byte();
-    is_ok_ = is_ok_ && size <= left;
-    if (is_ok_) text = texts_.substr(texts_.size() - left, size);
+  std::string_view shared() {
+    const auto offset = load<std::uint16_t>(at_);
+    at_ += sizeof offset;
+    if (texts_.size() < offset + std::size_t{2}) return shared_at_end(offset);
+    const char* const text = texts_.data() + offset;
+    const auto first = static_cast<unsigned char>(*text);
+    const bool is_short = first <= 0x7F;
+    const std::size_t begin = is_short ? 1 : 2;
+    const std::size_t size =
+        is_short ? first : std::size_t{first & 0x7FU} << 8 | static_cast<unsigned char>(text[1]);
+    if (size > texts_.size() - offset - begin) is_ok_ = false;
+    return is_ok_ ? std::string_view(text + begin, size) : std::string_view();
   }
-  void shared_if(bool is_there, std::optional<std::string_view>& text) {
-    if (is_there) {
-      shared(text.emplace());
+  void shared(Flag flag, std::optional<std::string_view>& text) {
+    if (has(flag)) {
+      text = shared();
     } else {
       text.reset();
     }
   }
-  void short_text_if(bool is_there, std::optional<std::string_view>& text) {
-    text.reset();
-    if (!is_there) return;
-    std::uint8_t size = 0;
-    number(size);
-    if (const char* from = take(size)) text.emplace(from, size);
-  }
-  void rest_if(bool is_there, std::optional<std::string_view>& text) {
-    if (is_there) {
-      text.emplace(at_, static_cast<std::size_t>(end_ - at_));
-      at_ = end_;
-    } else {
-      text.reset();
-    }
-  }
-  // True if everything was there, and nothing is left over.
-  bool is_complete() const { return is_ok_ && at_ == end_; }
+
+  const char* at() const { return at_; }
+  bool is_ok() const { return is_ok_; }
 
  private:
-  const char* take(std::size_t size) {
-    if (!is_ok_ || static_cast<std::size_t>(end_ - at_) < size) {
-      is_ok_ = false;
-      return nullptr;
-    }
-    const char* from = at_;
-    at_ += size;
-    return from;
+  // The last text of a block may be empty: then its length is the last byte.
+  std::string_view shared_at_end(std::size_t offset) {
+    is_ok_ = is_ok_ && offset < texts_.size() && texts_[offset] == '\0';
+    return "";
   }
 
   const char* at_;
-  const char* end_;
+  unsigned flags_;
   Bytes texts_;
   bool is_ok_ = true;
 };
+
+// What comes behind the fields of a fixed size. False unless it is all there is.
+bool read_tail(Bytes tail, unsigned flags, ComponentRow& to) {
+  to.instance_identifier.reset();
+  to.bounding_box.reset();
+  if ((flags & kHasInstance) != 0) {
+    const std::size_t size = static_cast<unsigned char>(tail[0]);
+    if (size + 1 > tail.size()) return false;
+    to.instance_identifier.emplace(tail.data() + 1, size);
+    tail.remove_prefix(1 + size);
+  }
+  if ((flags & kHasBox) != 0) {
+    to.bounding_box = tail;
+    return true;
+  }
+  return tail.empty();
+}
 
 std::uint32_t cut(std::uint64_t hash, unsigned bits) {
   return static_cast<std::uint32_t>(hash >> 33) & static_cast<std::uint32_t>((std::uint64_t{1} << bits) - 1);
@@ -192,28 +199,30 @@ void Block::read(std::size_t row, ComponentRow& to) const {
   if (load<std::uint32_t>(bytes_.data() + check_at) != check_of(bytes)) {
     throw_corrupt("a row that fails its checksum: component " + engine::uuid_from(bytes).to_string());
   }
-  to.id = engine::uuid_from(bytes);
-  const auto flags = load<std::uint16_t>(bytes.data() + kFlagsAt);
-  const auto has = [&](Flag flag) { return (flags & flag) != 0; };
+  const unsigned flags = load<std::uint16_t>(bytes.data() + kFlagsAt);
   const std::size_t texts_at = kHashesAt + count_ * kBytesOfEntry;
-  Fields fields(bytes.substr(kFieldsAt), bytes_.substr(texts_at, texts_end_ - texts_at));
-  fields.shared(to.piece_mark);
-  fields.shared_if(has(kHasType), to.component_type);
-  fields.shared_if(has(kHasMaterial), to.material_type);
-  fields.shared_if(has(kHasStatus), to.review_status);
-  if (has(kHasUsualStatus)) to.review_status = kUsualStatus;
-  fields.number_if(has(kHasQuantity), to.quantity);
-  if (has(kHasUsualQuantity)) to.quantity = kUsualQuantity;
-  fields.number_if(has(kHasX), to.location_x);
-  fields.number_if(has(kHasY), to.location_y);
-  fields.number_if(has(kHasConfidence), to.confidence_score);
-  fields.number_if(has(kHasCreated), to.created_at);
-  fields.number_if(has(kHasUpdated), to.updated_at);
-  if (has(kHasUpdatedAsCreated)) to.updated_at = to.created_at;
-  fields.short_text_if(has(kHasInstance), to.instance_identifier);
-  fields.rest_if(has(kHasBox), to.bounding_box);
-  if (fields.is_complete() && (flags & ~kKnownFlags) == 0) return;
-  throw_corrupt("a row that has no sense: component " + to.id.to_string());
+  Fields fields(bytes.data() + kFieldsAt, flags, bytes_.substr(texts_at, texts_end_ - texts_at));
+  const std::size_t instance_at = kFieldsAt + fixed_size_of(flags);
+  bool has_sense = (flags & ~unsigned{kKnownFlags}) == 0 &&
+                   instance_at + (fields.has(kHasInstance) ? 1U : 0U) <= bytes.size();
+  if (has_sense) {
+    to.id = engine::uuid_from(bytes);
+    to.piece_mark = fields.shared();
+    fields.shared(kHasType, to.component_type);
+    fields.shared(kHasMaterial, to.material_type);
+    fields.shared(kHasStatus, to.review_status);
+    if (fields.has(kHasUsualStatus)) to.review_status = kUsualStatus;
+    fields.number(kHasQuantity, to.quantity);
+    if (fields.has(kHasUsualQuantity)) to.quantity = kUsualQuantity;
+    fields.number(kHasX, to.location_x);
+    fields.number(kHasY, to.location_y);
+    fields.number(kHasConfidence, to.confidence_score);
+    fields.number(kHasCreated, to.created_at);
+    fields.number(kHasUpdated, to.updated_at);
+    if (fields.has(kHasUpdatedAsCreated)) to.updated_at = to.created_at;
+    has_sense = fields.is_ok() && read_tail(bytes.substr(instance_at), flags, to);
+  }
+  if (!has_sense) throw_corrupt("a row that has no sense: component " + engine::uuid_from(bytes).to_string());
 }
 
 void Block::throw_corrupt(const std::string& found) const {
@@ -225,10 +234,10 @@ namespace {
 // Rows of another layout may have come from a damaged file.
 void require_text_fits(std::size_t size, std::size_t max) {
   if (size <= max) return;
-  throw Error(ErrorCode::corrupt_record, {"cannot write a row to a block",
-                                          "a text of " + std::to_string(size) + " bytes",
-                                          "texts up to " + std::to_string(max) + " bytes",
-                                          "run 'piecemark verify' on the file that it comes from"});
+  throw Error(ErrorCode::corrupt_record,
+              {"cannot write a row to a block", "a text of " + std::to_string(size) + " bytes",
+               "texts up to " + std::to_string(max) + " bytes",
+               "run 'piecemark verify' on the file that it comes from"});
 }
 
 template <class T>

@@ -35,7 +35,6 @@ Component applied(Component component, const ComponentColumns& columns) {
 
 }  // namespace
 
-
 std::optional<ComponentRow> ComponentWriter::get(const Uuid& id) {
   flush();
   return components_.layout().get(transaction_, id);
@@ -94,13 +93,12 @@ Verdict ComponentWriter::insert(IncomingRow incoming) {
   return std::nullopt;
 }
 
-std::variant<Upserted, Violation> ComponentWriter::upsert(const ComponentColumns& columns, OnConflict on_conflict,
-                                                     Timestamp now) {
+std::variant<Upserted, Violation> ComponentWriter::upsert(const ComponentColumns& columns,
+                                                          OnConflict on_conflict, Timestamp now) {
   Component defaults{
       .id = columns.id.is_given() ? Uuid{} : Uuid::generate(), .created_at = now, .updated_at = now};
   const Component component = applied(std::move(defaults), columns);
-  auto violation =
-      insert({row_of(component), columns.id.is_null(), !columns.piece_mark.value()});
+  auto violation = insert({row_of(component), columns.id.is_null(), !columns.piece_mark.value()});
   if (!violation) return Upserted{Upserted::Outcome::inserted, component.id};
   if (violation->code != ErrorCode::unique_violation || on_conflict == OnConflict::fail)
     return std::move(*violation);
@@ -114,8 +112,8 @@ std::variant<Upserted, Violation> ComponentWriter::upsert(const ComponentColumns
   return Upserted{Upserted::Outcome::updated, existing};
 }
 
-std::variant<bool, Violation> ComponentWriter::update(const Uuid& id,
-                                                 const ComponentColumns& changes, Timestamp now) {
+std::variant<bool, Violation> ComponentWriter::update(const Uuid& id, const ComponentColumns& changes,
+                                                      Timestamp now) {
   if (auto verdict = check_input(format(), changes)) return std::move(*verdict);
   const auto stored = get(id);
   if (!stored) return false;
@@ -129,12 +127,10 @@ std::variant<bool, Violation> ComponentWriter::update(const Uuid& id,
   if (auto verdict = check_input(format(), row, json)) return std::move(*verdict);
   if (auto verdict = check_values(row)) return std::move(*verdict);
   if (auto verdict = check_drawing(row)) {
-    if (row.id != id && get(row.id))
-      return violation_of({Conflict::On::id, row.id}, row);
+    if (row.id != id && get(row.id)) return violation_of({Conflict::On::id, row.id}, row);
     return std::move(*verdict);
   }
-  if (const auto conflict = rows_->replace(row_of(before), row))
-    return violation_of(*conflict, row);
+  if (const auto conflict = rows_->replace(row_of(before), row)) return violation_of(*conflict, row);
   return true;
 }
 

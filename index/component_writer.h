@@ -20,14 +20,13 @@ namespace piecemark::index {
 class ComponentWriter {
  public:
   ComponentWriter(const Components& components, engine::WriteTransaction& transaction)
-      : components_(components),
-        transaction_(transaction),
-        rows_(components.layout().writer(transaction)) {}
+      : components_(components), transaction_(transaction), rows_(components.layout().writer(transaction)) {}
 
   Verdict insert(IncomingRow incoming);
 
   // Columns left out take the defaults of the DDL; now() is `now`.
-  std::variant<Upserted, Violation> upsert(const ComponentColumns& columns, OnConflict on_conflict, Timestamp now);
+  std::variant<Upserted, Violation> upsert(const ComponentColumns& columns, OnConflict on_conflict,
+                                           Timestamp now);
 
   // False if there is no such row. updated_at becomes `now` unless it is given.
   std::variant<bool, Violation> update(const Uuid& id, const ComponentColumns& changes, Timestamp now);

@@ -14,8 +14,10 @@ std::unique_ptr<const Layout> layout_of(const Format& format, bool nulls_not_dis
   const engine::Table rows = table(environment, format.rows);
   const engine::Table index = table(environment, format.index);
   switch (format.layout) {
-    case LayoutKind::ordered: return std::make_unique<OrderedLayout>(format, nulls_not_distinct, rows, index);
-    case LayoutKind::packed: return std::make_unique<PackedLayout>(nulls_not_distinct, rows, index);
+    case LayoutKind::ordered:
+      return std::make_unique<OrderedLayout>(format, nulls_not_distinct, rows, index);
+    case LayoutKind::packed:
+      return std::make_unique<PackedLayout>(nulls_not_distinct, rows, index);
   }
   return nullptr;
 }

@@ -220,8 +220,8 @@ std::unique_ptr<RowCursor> OrderedLayout::in_drawing(const ReadTransaction& tran
 }
 
 std::unique_ptr<RowCursor> OrderedLayout::instances(const ReadTransaction& transaction,
-                                                    const DrawingKey& drawing,
-                                                    std::string_view piece_mark, Order /*order*/) const {
+                                                    const DrawingKey& drawing, std::string_view piece_mark,
+                                                    Order /*order*/) const {
   if (!can_occur(piece_mark, std::nullopt)) return std::make_unique<None>();
   return std::make_unique<ByKey>(*this, transaction,
                                  KeyWriter().nullable_uuid(drawing).text(piece_mark).take());

@@ -29,8 +29,8 @@ class OrderedLayout final : public Layout {
   std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const override;
-  std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction,
-                                        const DrawingKey& drawing, Order order) const override;
+  std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
+                                        Order order) const override;
   std::unique_ptr<RowCursor> instances(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
                                        std::string_view piece_mark, Order order) const override;
   std::unique_ptr<RowCursor> with_key(const engine::ReadTransaction& transaction, const DrawingKey& drawing,

@@ -26,7 +26,8 @@ std::string just_after(Bytes key) {
 DrawingKey drawing_of_block(const engine::RecordPlace& place) {
   Bytes key = place.key;
   DrawingKey drawing;
-  if (!PackedKey::read_drawing(key, drawing)) engine::throw_corrupt_record(place, "a key that is none of a block");
+  if (!PackedKey::read_drawing(key, drawing))
+    engine::throw_corrupt_record(place, "a key that is none of a block");
   return drawing;
 }
 
@@ -222,7 +223,8 @@ class PackedLayout::Sorted final : public RowCursor {
                          ahead_.instance_identifier});
       has_ahead_ = rows_.next(ahead_);
     }
-    std::sort(sorted_.begin(), sorted_.end(), [this](const Place& a, const Place& b) { return is_before(a, b); });
+    std::sort(sorted_.begin(), sorted_.end(),
+              [this](const Place& a, const Place& b) { return is_before(a, b); });
     return true;
   }
 
@@ -341,8 +343,9 @@ class PackedLayout::Verifier {
     if (!PackedKey::read_drawing(rest, drawing)) return;
     const bool is_last = !PackedKey(drawing).has_drawing_of(key);
     if (is_last != rest.starts_with(PackedKey::kLastBlock)) {
-      report({layout_.blocks_.name, last_block_}, is_last ? "the last block of its drawing, but not by its key"
-                                                          : "not the last block of its drawing");
+      report({layout_.blocks_.name, last_block_}, is_last
+                                                      ? "the last block of its drawing, but not by its key"
+                                                      : "not the last block of its drawing");
     }
   }
 
@@ -410,7 +413,8 @@ class PackedLayout::Verifier {
         layout_.row_behind(transaction_, cursor.key(), cursor.value());
       } catch (const Error& error) {
         // What is wrong with the block or the row was said above.
-        if (error.facts().attempted.find(layout_.ids_.name) != std::string::npos) report(place, error.facts().found);
+        if (error.facts().attempted.find(layout_.ids_.name) != std::string::npos)
+          report(place, error.facts().found);
       }
     }
     const std::uint64_t counted = transaction_.entries(layout_.ids_);

@@ -55,7 +55,9 @@ class PackedLayout final : public Layout {
   bool is_constrained(const DrawingKey& drawing, const InstanceKey& instance) const {
     return nulls_not_distinct_ || (drawing && instance);
   }
-  RowHash hash_of(const ComponentRow& row) const { return hasher_.of(row.piece_mark, row.instance_identifier); }
+  RowHash hash_of(const ComponentRow& row) const {
+    return hasher_.of(row.piece_mark, row.instance_identifier);
+  }
   Block block_of(const engine::ReadTransaction::Entry& entry) const {
     return {{blocks_.name, entry.key}, entry.value};
   }

@@ -30,7 +30,9 @@ class PackedKey {
     size_ = drawing_size_ = drawing ? 1 + sizeof(Uuid) : 1;
   }
   PackedKey(const DrawingKey& drawing, RowHash hash) : PackedKey(drawing) { append(big_endian(hash)); }
-  PackedKey(const DrawingKey& drawing, RowHash hash, const Uuid& id) : PackedKey(drawing, hash) { append(id); }
+  PackedKey(const DrawingKey& drawing, RowHash hash, const Uuid& id) : PackedKey(drawing, hash) {
+    append(id);
+  }
 
   engine::Bytes bytes() const { return {bytes_.data(), size_}; }
   engine::Bytes drawing_bytes() const { return {bytes_.data(), drawing_size_}; }

@@ -140,7 +140,8 @@ void PackedWriter::buffer(const ComponentRow& row) {
 }
 
 void PackedWriter::add_unchecked(const ComponentRow& row) {
-  const bool begins_drawing = !waiting_.rows().empty() && waiting_.rows().back().row.drawing_id != row.drawing_id;
+  const bool begins_drawing =
+      !waiting_.rows().empty() && waiting_.rows().back().row.drawing_id != row.drawing_id;
   waits_without_ids_ = true;
   waiting_.add(layout_.hash_of(row), row);  // First: the row may borrow from the transaction.
   if (waiting_.bytes() > (begins_drawing ? kDrawingsBytesMax : kWaitingBytesMax)) flush();
@@ -236,7 +237,8 @@ void PackedWriter::write_blocks() {
   });
   for (auto first = rows.begin(); first != rows.end();) {
     const DrawingKey& drawing = (*first)->row.drawing_id;
-    const auto last = std::find_if(first, rows.end(), [&](const HashedRow* row) { return row->row.drawing_id != drawing; });
+    const auto last =
+        std::find_if(first, rows.end(), [&](const HashedRow* row) { return row->row.drawing_id != drawing; });
     write_drawing(drawing, &*first, &*first + (last - first));
     first = last;
   }
@@ -284,7 +286,8 @@ std::optional<Conflict> PackedWriter::replace(const ComponentRow& before, const 
   }
   const HashedRow row{layout_.hash_of(after), after};
   edit(after.drawing_id, row, [&](RowPointers& rows) {
-    const auto at = std::find_if(rows.begin(), rows.end(), [&](const HashedRow* r) { return r->row.id == after.id; });
+    const auto at =
+        std::find_if(rows.begin(), rows.end(), [&](const HashedRow* r) { return r->row.id == after.id; });
     if (at != rows.end()) *at = &row;
   });
   return std::nullopt;
@@ -315,7 +318,8 @@ std::uint64_t PackedWriter::erase_drawing(const Uuid& drawing) {
   std::vector<Uuid> ids;
   const PackedKey key(drawing);
   Cursor cursor(transaction_, layout_.blocks_);
-  for (bool found = cursor.seek(key.bytes()); found && key.has_drawing_of(cursor.key()); found = cursor.next()) {
+  for (bool found = cursor.seek(key.bytes()); found && key.has_drawing_of(cursor.key());
+       found = cursor.next()) {
     const Block block = layout_.block_of({cursor.key(), cursor.value()});
     for (std::size_t i = 0; i < block.count(); ++i) ids.push_back(engine::uuid_from(block.id(i)));
   }
@@ -347,8 +351,9 @@ PackedWriter::OpenBlock PackedWriter::open(const engine::ReadTransaction::Entry&
 }
 
 // The block beside another one of the same drawing, if there is one that is not larger than `size_max`.
-std::optional<PackedWriter::OpenBlock> PackedWriter::neighbour(const DrawingKey& drawing, const OpenBlock& block,
-                                                               Side side, std::size_t size_max) const {
+std::optional<PackedWriter::OpenBlock> PackedWriter::neighbour(const DrawingKey& drawing,
+                                                               const OpenBlock& block, Side side,
+                                                               std::size_t size_max) const {
   Cursor cursor(transaction_, layout_.blocks_);
   if (!cursor.seek(block.key)) return std::nullopt;
   const bool found = side == Side::left ? cursor.previous() : cursor.next();
@@ -385,8 +390,8 @@ void PackedWriter::store(const DrawingKey& drawing, const OpenBlock& block, cons
 
 // Puts the rows together with those of a neighbour that is not larger than `size_max`. False, and nothing changed, where
 // there is none.
-bool PackedWriter::store_with_neighbour(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows,
-                                        std::size_t size_max) {
+bool PackedWriter::store_with_neighbour(const DrawingKey& drawing, const OpenBlock& block,
+                                        const RowPointers& rows, std::size_t size_max) {
   for (const Side side : {Side::right, Side::left}) {
     const auto beside = neighbour(drawing, block, side, size_max);
     if (!beside) continue;
@@ -402,8 +407,10 @@ bool PackedWriter::store_with_neighbour(const DrawingKey& drawing, const OpenBlo
 }
 
 // The rows in as few blocks as hold them, each as full as `capacity` allows; the last one gets this key.
-std::vector<PackedWriter::EncodedBlock> PackedWriter::encoded(const DrawingKey& drawing, const RowPointers& rows,
-                                                              const std::string& last_key, std::size_t capacity) {
+std::vector<PackedWriter::EncodedBlock> PackedWriter::encoded(const DrawingKey& drawing,
+                                                              const RowPointers& rows,
+                                                              const std::string& last_key,
+                                                              std::size_t capacity) {
   std::vector<EncodedBlock> blocks;
   const auto finish = [&](std::string key) {
     EncodedBlock& block = blocks.emplace_back(EncodedBlock{std::move(key), {}});
@@ -437,7 +444,8 @@ std::vector<PackedWriter::EncodedBlock> PackedWriter::encoded_evenly(const Drawi
 void PackedWriter::replace_blocks(std::initializer_list<const std::string*> old_keys,
                                   const std::vector<EncodedBlock>& blocks) {
   for (const std::string* key : old_keys) {
-    const bool stays = std::any_of(blocks.begin(), blocks.end(), [&](const EncodedBlock& b) { return b.key == *key; });
+    const bool stays =
+        std::any_of(blocks.begin(), blocks.end(), [&](const EncodedBlock& b) { return b.key == *key; });
     if (!stays) transaction_.erase(layout_.blocks_, *key);
   }
   for (const EncodedBlock& block : blocks) transaction_.put(layout_.blocks_, block.key, block.bytes);
@@ -504,7 +512,8 @@ void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& sou
       const Uuid id = row.id;  // The row may borrow from the transaction.
       by_id.add({row.drawing_id, hash, id});
       if (!ids.append(bytes_of(id), PackedKey(row.drawing_id, hash).bytes())) {
-        throw_unsound_source(ids_.name, "rows that are not in ascending order, at component " + id.to_string());
+        throw_unsound_source(ids_.name,
+                             "rows that are not in ascending order, at component " + id.to_string());
       }
     }
   }
@@ -522,8 +531,8 @@ void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& sou
   }
   writer.flush();
   if (by_id == by_key) return;
-  throw_unsound_source(blocks_.name, std::to_string(by_id.count) + " rows and " + std::to_string(by_key.count) +
-                                         " keys that do not belong together");
+  throw_unsound_source(blocks_.name, std::to_string(by_id.count) + " rows and " +
+                                         std::to_string(by_key.count) + " keys that do not belong together");
 }
 
 }  // namespace piecemark::index

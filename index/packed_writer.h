@@ -25,7 +25,9 @@ class RowBuffer {
   void clear();
 
   const std::vector<HashedRow>& rows() const { return rows_; }
-  std::size_t bytes() const { return rows_.size() * sizeof(HashedRow) + chunks_.size() * kChunkBytes + large_bytes_; }
+  std::size_t bytes() const {
+    return rows_.size() * sizeof(HashedRow) + chunks_.size() * kChunkBytes + large_bytes_;
+  }
 
  private:
   static constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
@@ -48,7 +50,8 @@ class RowIndex {
   template <class Accepts>
   std::optional<std::size_t> find(std::uint64_t hash, const Accepts& accepts) const {
     if (slots_.empty()) return std::nullopt;
-    for (std::size_t at = hash & (slots_.size() - 1); slots_[at].row != kFree; at = (at + 1) & (slots_.size() - 1)) {
+    for (std::size_t at = hash & (slots_.size() - 1); slots_[at].row != kFree;
+         at = (at + 1) & (slots_.size() - 1)) {
       if (slots_[at].hash == hash && accepts(slots_[at].row)) return slots_[at].row;
     }
     return std::nullopt;
@@ -111,9 +114,10 @@ class PackedWriter final : public LayoutWriter {
   void store(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows);
   bool store_with_neighbour(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows,
                             std::size_t size);
-  void replace_blocks(std::initializer_list<const std::string*> old_keys, const std::vector<EncodedBlock>& blocks);
-  std::vector<EncodedBlock> encoded(const DrawingKey& drawing, const RowPointers& rows, const std::string& last_key,
-                                    std::size_t capacity);
+  void replace_blocks(std::initializer_list<const std::string*> old_keys,
+                      const std::vector<EncodedBlock>& blocks);
+  std::vector<EncodedBlock> encoded(const DrawingKey& drawing, const RowPointers& rows,
+                                    const std::string& last_key, std::size_t capacity);
   std::vector<EncodedBlock> encoded_evenly(const DrawingKey& drawing, const RowPointers& rows,
                                            const std::string& last_key);
 
@@ -122,7 +126,7 @@ class PackedWriter final : public LayoutWriter {
 
   RowBuffer waiting_;
   bool waits_without_ids_ = false;
-  RowIndex by_id_;   // of the first so many rows that wait
+  RowIndex by_id_;  // of the first so many rows that wait
   std::size_t indexed_by_id_ = 0;
   RowIndex by_key_;  // of the rows that wait and must be unique
 

@@ -25,7 +25,8 @@ enum class TableId : std::size_t {
 };
 
 inline constexpr std::array<std::string_view, 10> kTables{
-    "meta", "drawings", "components.1", "unique.1", "components.2", "unique.2", "stash", "history", "blocks.3", "ids.3",
+    "meta",     "drawings", "components.1", "unique.1", "components.2",
+    "unique.2", "stash",    "history",      "blocks.3", "ids.3",
 };
 
 // The tables that every file has; those of formats that came later follow.

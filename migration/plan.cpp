@@ -80,8 +80,10 @@ class Planner {
       const bool is_index = id == route_.from->index;
       const bool is_rewritten = !route_.steps.empty() && (is_index || id == route_.from->rows);
       if (id == index::TableId::meta || !snapshot_.has(table) || snapshot_.entries(table) == 0) continue;
-      plan_.tables.push_back({std::string(table.name), snapshot_.entries(table), snapshot_.bytes_of(table),
-                              is_index, is_rewritten});
+      const bool holds_rows = id == route_.from->rows;
+      plan_.tables.push_back({std::string(table.name),
+                              holds_rows ? components_.layout().count(snapshot_) : snapshot_.entries(table),
+                              snapshot_.bytes_of(table), is_index, is_rewritten});
     }
   }
 

@@ -46,7 +46,7 @@ int find(const RowArguments& arguments) {
   ComponentRange rows = arguments.instance
                             ? snapshot.with_key(drawing, arguments.piece_mark, *arguments.instance)
                             : snapshot.sorted(drawing, arguments.piece_mark);
-  for (const ComponentView component : rows) printer.add(component.row());
+  for (const ComponentView& component : rows) printer.add(component.row());
   printer.finish();
   return found(printer, "component \"" + arguments.piece_mark + "\" on drawing " + arguments.drawing);
 }
@@ -55,7 +55,7 @@ int list(const RowArguments& arguments) {
   const Uuid drawing = require_uuid(arguments.drawing, "DRAWING");
   const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
   RowPrinter printer(arguments.as_json);
-  for (const ComponentView component : snapshot.sorted(drawing)) printer.add(component.row());
+  for (const ComponentView& component : snapshot.sorted(drawing)) printer.add(component.row());
   printer.finish();
   if (snapshot.drawing(drawing)) return exit_done;
   return found(printer, "drawing " + arguments.drawing);

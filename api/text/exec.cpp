@@ -23,7 +23,8 @@ ComponentRange sorted_rows(const ReadTxn& snapshot, const DrawingId& drawing, st
 std::vector<Component> sorted_rows(const WriteTxn& transaction, const DrawingId& drawing) {
   return transaction.in_drawing(drawing);
 }
-std::vector<Component> sorted_rows(const WriteTxn& transaction, const DrawingId& drawing, std::string_view mark) {
+std::vector<Component> sorted_rows(const WriteTxn& transaction, const DrawingId& drawing,
+                                   std::string_view mark) {
   return transaction.instances(drawing, mark);
 }
 

@@ -35,7 +35,7 @@ void export_components(const ReadTxn& snapshot, TextFormat format, const TextSin
   Gatherer out(sink);
   if (format == TextFormat::csv) append_csv_header(out.text());
   std::uint64_t rows = 0;
-  for (const ComponentView component : snapshot.sorted()) {
+  for (const ComponentView& component : snapshot.sorted()) {
     if (format == TextFormat::csv) {
       append_csv(out.text(), component.row());
     } else {

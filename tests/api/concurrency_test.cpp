@@ -149,7 +149,7 @@ TEST(Threads, SeeOnlyWholeCommits) {
       const ReadTxn snapshot = site.store.read();
       const std::int32_t round = *snapshot.get(numbered(1))->quantity();
       std::int32_t rows = 0;
-      for (const ComponentView view : snapshot.in_drawing(kDrawing)) {
+      for (const ComponentView& view : snapshot.in_drawing(kDrawing)) {
         ++rows;
         if (view.quantity() != round) ++torn;
       }
@@ -204,7 +204,7 @@ TEST(Threads, ReadWhileTheMapGrows) {
     do {
       const ReadTxn snapshot = site.store.read();
       std::uint64_t rows = 0;
-      for (const ComponentView view : snapshot.scan()) rows += view.piece_mark() == "G1" ? 1U : 0U;
+      for (const ComponentView& view : snapshot.scan()) rows += view.piece_mark() == "G1" ? 1U : 0U;
       if (rows != snapshot.component_count()) ++torn;
     } while (!is_done);
   });

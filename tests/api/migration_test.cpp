@@ -37,7 +37,7 @@ Receipt down(Store& store) {
   return *migrate(store, 1, {.on_loss = OnLoss::stash});
 }
 Receipt up(Store& store) {
-  return *migrate(store, 2);
+  return *migrate(store, 3);
 }
 
 void expect_clean(const Store& store) {
@@ -57,7 +57,7 @@ class Migration : public ::testing::Test {
 };
 
 TEST_F(Migration, ToTheSameFormatIsNothing) {
-  EXPECT_EQ(migrate(store_, 2), std::nullopt);
+  EXPECT_EQ(migrate(store_, 3), std::nullopt);
   EXPECT_EQ(error_of([&] { migrate(store_, 99); }), ErrorCode::no_such_format);
   EXPECT_EQ(error_of([&] { migrate(store_, 0); }), ErrorCode::no_such_format);
   EXPECT_EQ(store_.info().migrations, 0U);
@@ -78,7 +78,7 @@ TEST_F(Migration, RefusedDowngradeListsEverythingAndChangesNothing) {
             "identifier G1 1 #7: format 1 has no instance_identifier\n");
   EXPECT_THAT(message_of([&] { migrate(store_, 1); }), HasSubstr("4 rows and 2 instance identifiers"));
   EXPECT_EQ(dump(store_), before);
-  EXPECT_EQ(store_.info().format, 2U);
+  EXPECT_EQ(store_.info().format, 3U);
   EXPECT_EQ(store_.info().stash_entries, 0U);
   EXPECT_EQ(store_.info().migrations, 0U);
 }
@@ -163,9 +163,9 @@ TEST_F(Migration, IsWrittenIntoTheHistory) {
   const Receipt second = up(store_);
   EXPECT_EQ(history(store_.read()), (std::vector<Receipt>{first, second}));
   EXPECT_EQ(first.number, 1U);
-  EXPECT_EQ(first.from, 2U);
+  EXPECT_EQ(first.from, 3U);
   EXPECT_EQ(first.to, 1U);
-  EXPECT_EQ(first.steps, std::vector<std::string>{"add_instance_identifier"});
+  EXPECT_EQ(first.steps, (std::vector<std::string>{"pack_blocks", "add_instance_identifier"}));
   EXPECT_EQ(first.library_version, kVersion.to_string());
   EXPECT_GE(first.started_at, start);
   EXPECT_EQ(first.before.rows_in_table, 7U);

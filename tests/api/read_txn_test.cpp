@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+
 #include <vector>
 
 #include "tests/api/site.h"
@@ -72,19 +74,23 @@ TEST_F(ReadTxnTest, MarksCompareByteByByte) {
   for (const std::string& mark : marks) {
     EXPECT_EQ(briefly(snapshot.instances(kDrawing, mark)), mark + " 1 #" + std::to_string(++id));
   }
-  EXPECT_EQ(briefly(snapshot.in_drawing(kDrawing)),
+  EXPECT_EQ(briefly(snapshot.sorted(kDrawing)),
             " 1 #1,   1 #2, G 1 #3, G1 1 #4, G1\x01 1 #12, G1  1 #5, G1. 1 #8, G10 1 #6, G1\u00A0 1 #9, "
             "G\u0301 1 #10, g1 1 #7, \u01F4 1 #11");
 }
 
-TEST_F(ReadTxnTest, RangesAreInOrderWithNullLast) {
+TEST_F(ReadTxnTest, SortedRangesAreInOrderWithNullLast) {
   site_.insert(girder(9, "G2", {}, std::nullopt), girder(8, "G1", "1", std::nullopt),
                girder(7, "G1", {}, kOtherDrawing), girder(6, "G1"), girder(5, "G1"), girder(4, "G1", "2"),
                girder(3, "G1", "10"), girder(2, "G1", ""), girder(1, "B1"));
   const ReadTxn snapshot = site_.store.read();
-  EXPECT_EQ(briefly(snapshot.instances(kDrawing, "G1")), "G1  #2, G1 10 #3, G1 2 #4, G1 - #5, G1 - #6");
-  EXPECT_EQ(briefly(snapshot.in_drawing(kDrawing)), "B1 - #1, G1  #2, G1 10 #3, G1 2 #4, G1 - #5, G1 - #6");
-  EXPECT_EQ(briefly(snapshot.in_drawing(std::nullopt)), "G1 1 #8, G2 - #9");
+  EXPECT_EQ(briefly(snapshot.sorted(kDrawing, "G1")), "G1  #2, G1 10 #3, G1 2 #4, G1 - #5, G1 - #6");
+  EXPECT_EQ(briefly(snapshot.sorted(kDrawing)), "B1 - #1, G1  #2, G1 10 #3, G1 2 #4, G1 - #5, G1 - #6");
+  EXPECT_EQ(briefly(snapshot.sorted(std::nullopt)), "G1 1 #8, G2 - #9");
+  const auto count = [](ComponentRange range) { return std::ranges::distance(range.begin(), range.end()); };
+  EXPECT_EQ(count(snapshot.instances(kDrawing, "G1")), 5);
+  EXPECT_EQ(count(snapshot.in_drawing(kDrawing)), 6);
+  EXPECT_EQ(count(snapshot.in_drawing(std::nullopt)), 2);
   EXPECT_EQ(briefly(snapshot.sorted()),
             "B1 - #1, G1  #2, G1 10 #3, G1 2 #4, G1 - #5, G1 - #6, G1 - #7, G1 1 #8, G2 - #9");
 }
@@ -104,7 +110,7 @@ TEST_F(ReadTxnTest, ViewsOutliveTheirRange) {
   site_.insert(girder(1, "G1", "1"), girder(2, "G2", "2"));
   const ReadTxn snapshot = site_.store.read();
   std::vector<ComponentView> views;
-  for (const ComponentView view : snapshot.scan()) views.push_back(view);
+  for (const ComponentView& view : snapshot.sorted()) views.push_back(view);
   EXPECT_EQ(briefly(views), "G1 1 #1, G2 2 #2");
 }
 
@@ -143,7 +149,7 @@ TEST_F(ReadTxnTest, KeepsItsStateThroughAMigration) {
   const std::string before = dump(snapshot);
   migrate(site_.store, 1, {.on_loss = OnLoss::stash});
   EXPECT_EQ(dump(snapshot), before);
-  EXPECT_EQ(snapshot.format(), 2U);
+  EXPECT_EQ(snapshot.format(), 3U);
   EXPECT_EQ(briefly(site_.store), "G1 - #1");
 }
 
@@ -167,7 +173,7 @@ TEST_F(ReadTxnTest, AMovedSnapshotIsTheSame) {
   ReadTxn second = std::move(first);
   EXPECT_EQ(briefly(second.scan()), "G1 - #1");
   second = site_.store.read();
-  EXPECT_EQ(briefly(second.scan()), "G1 - #1, G2 - #2");
+  EXPECT_EQ(briefly(second.sorted()), "G1 - #1, G2 - #2");
 }
 
 // The next identifier of mark G1 when these are there.

@@ -117,7 +117,7 @@ TEST_F(InterruptionTest, ReadersGoOnAllTheWhile) {
     const ReadTxn snapshot = reader.read();
     if (snapshot.format() == 2) break;
     ASSERT_EQ(snapshot.component_count(), static_cast<std::uint64_t>(kRows));
-    for (const ComponentView component : snapshot.in_drawing(std::nullopt))
+    for (const ComponentView& component : snapshot.in_drawing(std::nullopt))
       ADD_FAILURE() << component.piece_mark();
     ++old_reads;
   }

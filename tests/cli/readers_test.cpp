@@ -29,7 +29,7 @@ void write_commits(const std::string& path, Clock::time_point end) {
   std::vector<Uuid> ids;
   {
     const ReadTxn snapshot = store.read();
-    for (const ComponentView component : snapshot.scan()) ids.push_back(component.id());
+    for (const ComponentView& component : snapshot.scan()) ids.push_back(component.id());
   }
   for (std::int32_t round = 1; Clock::now() < end; ++round) {
     WriteTxn transaction = store.write();
@@ -49,7 +49,7 @@ int read_snapshots(const std::string& path, Clock::time_point end) {
     std::set<std::int32_t> quantities;
     std::set<Uuid> drawings;
     int rows = 0;
-    for (const ComponentView component : snapshot.scan()) {
+    for (const ComponentView& component : snapshot.scan()) {
       quantities.insert(*component.quantity());
       drawings.insert(*component.drawing_id());
       ++rows;

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   if (const auto girder = snapshot.find(drawing, "G1", "2")) {
     std::cout << "G1/2 is " << girder->review_status().value_or("unknown") << '\n';
   }
-  for (const auto component : snapshot.in_drawing(drawing)) {
+  for (const auto& component : snapshot.in_drawing(drawing)) {
     std::cout << component.piece_mark() << '/' << component.instance_identifier().value_or("-") << '\n';
   }
 }

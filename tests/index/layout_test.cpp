@@ -144,7 +144,9 @@ class LayoutTest : public ::testing::TestWithParam<LayoutCase> {
     std::sort(rows.begin(), rows.end());
     return rows;
   }
-  static std::vector<std::string> read_any(const std::unique_ptr<RowCursor>& cursor) { return sorted(read(cursor)); }
+  static std::vector<std::string> read_any(const std::unique_ptr<RowCursor>& cursor) {
+    return sorted(read(cursor));
+  }
 
   Uuid small_uuid() {
     Uuid id;
@@ -168,7 +170,8 @@ class LayoutTest : public ::testing::TestWithParam<LayoutCase> {
     if (random_() % 4 == 0) component.bounding_box.reset();
     if (random_() % 2 == 0) component.material_type = std::string(random_() % 100, 'S');
     if (random_() % 2 == 0) component.component_type = kMarks[random_() % kMarks.size()];
-    if (random_() % 3 == 0) component.review_status = random_() % 2 == 0 ? std::nullopt : std::optional("done");
+    if (random_() % 3 == 0)
+      component.review_status = random_() % 2 == 0 ? std::nullopt : std::optional("done");
     if (random_() % 3 == 0) component.quantity = random_() % 2 == 0 ? std::nullopt : std::optional(1);
     if (random_() % 2 == 0) component.location_x = static_cast<double>(random_()) / 3;
     if (random_() % 2 == 0) component.location_y = -0.0;
@@ -208,7 +211,8 @@ class LayoutTest : public ::testing::TestWithParam<LayoutCase> {
     const std::string rows_in_drawing = model_.by_key(in_drawing);
     const std::string rows_of_mark = model_.by_key(of_mark);
     ASSERT_EQ(read(layout_->in_drawing(transaction, probe.drawing_id, Order::by_key)), rows_in_drawing);
-    ASSERT_EQ(read_any(layout_->in_drawing(transaction, probe.drawing_id, Order::any)), sorted(rows_in_drawing));
+    ASSERT_EQ(read_any(layout_->in_drawing(transaction, probe.drawing_id, Order::any)),
+              sorted(rows_in_drawing));
     ASSERT_EQ(read(layout_->instances(transaction, probe.drawing_id, probe.piece_mark, Order::by_key)),
               rows_of_mark);
     ASSERT_EQ(read_any(layout_->instances(transaction, probe.drawing_id, probe.piece_mark, Order::any)),
@@ -341,7 +345,8 @@ TEST_P(LayoutTest, IsFilledFromEveryOther) {
   }
   for (const LayoutCase& other : kLayouts) {
     const Format& format = *format_numbered(other.format);
-    const bool is_alike = format.columns == format_.columns && other.nulls_not_distinct == GetParam().nulls_not_distinct;
+    const bool is_alike =
+        format.columns == format_.columns && other.nulls_not_distinct == GetParam().nulls_not_distinct;
     if (!is_alike || format.rows == format_.rows) continue;
     const auto source = make_layout(other, *environment_);
     engine::WriteTransaction transaction = environment_->begin_write();

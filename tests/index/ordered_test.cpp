@@ -22,7 +22,8 @@ class OrderedLayoutTest : public ::testing::Test {
   TemporaryFolder folder_;
   std::shared_ptr<engine::Environment> environment_ = created(folder_.path("store"));
   const Format& format_ = *format_numbered(2);
-  OrderedLayout layout_{format_, false, table(*environment_, format_.rows), table(*environment_, format_.index)};
+  OrderedLayout layout_{format_, false, table(*environment_, format_.rows),
+                        table(*environment_, format_.index)};
 };
 
 TEST_F(OrderedLayoutTest, BytesAreAsDocumented) {

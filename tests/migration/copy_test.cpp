@@ -46,7 +46,7 @@ TEST_F(CopyTest, LeavesTheOriginalByteForByte) {
 }
 
 TEST_F(CopyTest, OfTheSameFormatIsACopyWithoutReceipt) {
-  EXPECT_EQ(migrate_into(new_file_, store_, 2), std::nullopt);
+  EXPECT_EQ(migrate_into(new_file_, store_, 3), std::nullopt);
   const Store copy = Store::open(new_file_);
   EXPECT_EQ(dump(copy), dump(store_));
   EXPECT_EQ(copy.info().migrations, 0U);

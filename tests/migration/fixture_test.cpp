@@ -99,7 +99,7 @@ std::string exact(const ComponentRow& row) {
 std::string whole(const Store& store) {
   const ReadTxn snapshot = store.read();
   std::string text = dump(snapshot);
-  for (const ComponentView component : snapshot.sorted()) text += exact(component.row()) + '\n';
+  for (const ComponentView& component : snapshot.sorted()) text += exact(component.row()) + '\n';
   return text;
 }
 
@@ -120,7 +120,7 @@ std::string without_columns(Component component, ColumnSet kept) {
 std::map<Uuid, std::string> rows(const Store& store, ColumnSet columns) {
   std::map<Uuid, std::string> all;
   const ReadTxn snapshot = store.read();
-  for (const ComponentView row : snapshot.scan()) {
+  for (const ComponentView& row : snapshot.scan()) {
     all.emplace(row.id(), without_columns(row.to_component(), columns));
   }
   return all;
@@ -134,11 +134,11 @@ std::vector<std::string> problems(const Store& store) {
 // Calls everything that reads.
 void read_everything(const Store& store) {
   const ReadTxn snapshot = store.read();
-  for (const ComponentView row : snapshot.scan()) {
+  for (const ComponentView& row : snapshot.scan()) {
     const std::string expected = exact(row.row());
     EXPECT_EQ(exact(snapshot.get(row.id())->row()), expected);
     std::vector<std::string> found;
-    for (const ComponentView same :
+    for (const ComponentView& same :
          snapshot.with_key(row.drawing_id(), row.piece_mark(), row.instance_identifier())) {
       found.push_back(exact(same.row()));
     }
@@ -146,7 +146,7 @@ void read_everything(const Store& store) {
     const auto first = snapshot.find(row.drawing_id(), row.piece_mark(), row.instance_identifier());
     EXPECT_EQ(exact(first->row()), found.front());
     found.clear();
-    for (const ComponentView instance : snapshot.instances(row.drawing_id(), row.piece_mark())) {
+    for (const ComponentView& instance : snapshot.instances(row.drawing_id(), row.piece_mark())) {
       found.push_back(exact(instance.row()));
     }
     EXPECT_THAT(found, ::testing::Contains(expected));
@@ -154,7 +154,7 @@ void read_everything(const Store& store) {
   }
   std::uint64_t components = 0;
   const auto count_in = [&](const std::optional<Uuid>& drawing) {
-    for ([[maybe_unused]] const ComponentView row : snapshot.in_drawing(drawing)) ++components;
+    for ([[maybe_unused]] const ComponentView& row : snapshot.in_drawing(drawing)) ++components;
   };
   for (const Drawing& drawing : snapshot.drawings()) {
     EXPECT_EQ(snapshot.drawing(drawing.id), drawing);
@@ -450,7 +450,7 @@ TEST_P(ForetoldMigrations, EndInTheContentThatIsExpected) {
   take(GetParam().target, {.on_loss = OnLoss::stash});
   std::string text;
   const ReadTxn snapshot = store_->read();
-  for (const ComponentView component : snapshot.sorted()) {
+  for (const ComponentView& component : snapshot.sorted()) {
     text::append_json(text, component.row());
     text += '\n';
   }

@@ -33,9 +33,9 @@ class PlanTest : public ::testing::Test {
 
 TEST_F(PlanTest, OfADowngradeTellsWhatWouldBeSetAside) {
   EXPECT_EQ(told(store_, 1, plan_), "identifier B1 7 #4\nrow G1 2 #2\nrow G1 1 #1\n");
-  EXPECT_EQ(plan_.from, 2U);
+  EXPECT_EQ(plan_.from, 3U);
   EXPECT_EQ(plan_.to, 1U);
-  EXPECT_EQ(plan_.steps, std::vector<std::string>{"add_instance_identifier"});
+  EXPECT_EQ(plan_.steps, (std::vector<std::string>{"pack_blocks", "add_instance_identifier"}));
   EXPECT_EQ(plan_.stashed_rows, 2U);
   EXPECT_EQ(plan_.stashed_identifiers, 1U);
   EXPECT_TRUE(plan_.would_lose());
@@ -52,7 +52,7 @@ TEST_F(PlanTest, ListsTheTables) {
     text += table.name + " " + std::to_string(table.rows) + (table.is_index ? " index" : "") +
             (table.is_rewritten ? " rewritten" : "") + "\n";
   }
-  EXPECT_EQ(text, "drawings 2\ncomponents.2 4 rewritten\nunique.2 4 index rewritten\n");
+  EXPECT_EQ(text, "drawings 2\nblocks.3 4 rewritten\nids.3 4 index rewritten\n");
 }
 
 TEST_F(PlanTest, OfAnUpgradeTellsWhatCannotReturn) {
@@ -65,7 +65,7 @@ TEST_F(PlanTest, OfAnUpgradeTellsWhatCannotReturn) {
 }
 
 TEST_F(PlanTest, ToTheSameFormatIsNothing) {
-  EXPECT_EQ(told(store_, 2, plan_), "");
+  EXPECT_EQ(told(store_, 3, plan_), "");
   EXPECT_TRUE(plan_.steps.empty());
   EXPECT_EQ(plan_.bytes_needed, 0U);
 }

@@ -83,7 +83,7 @@ class RoundTripTest : public ::testing::TestWithParam<std::tuple<unsigned, bool>
   std::map<Uuid, Component> rows() const {
     std::map<Uuid, Component> result;
     const ReadTxn snapshot = store_.read();
-    for (const ComponentView component : snapshot.scan())
+    for (const ComponentView& component : snapshot.scan())
       result.emplace(component.id(), component.to_component());
     return result;
   }

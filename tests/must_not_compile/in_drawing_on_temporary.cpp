@@ -4,11 +4,11 @@
 int count(const piecemark::Store& store) {
   int count = 0;
 #ifdef MUST_NOT_COMPILE
-  for (const auto component : store.read().in_drawing(std::nullopt))
+  for (const auto& component : store.read().in_drawing(std::nullopt))
     count += component.quantity().value_or(1);
 #else
   const piecemark::ReadTxn snapshot = store.read();
-  for (const auto component : snapshot.in_drawing(std::nullopt)) count += component.quantity().value_or(1);
+  for (const auto& component : snapshot.in_drawing(std::nullopt)) count += component.quantity().value_or(1);
 #endif
   return count;
 }

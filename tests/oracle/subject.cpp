@@ -12,7 +12,7 @@ std::vector<Component> copies_of(std::vector<Component> components) {
 }
 std::vector<Component> copies_of(ComponentRange range) {
   std::vector<Component> components;
-  for (const ComponentView view : range) components.push_back(view.to_component());
+  for (const ComponentView& view : range) components.push_back(view.to_component());
   return components;
 }
 
@@ -163,7 +163,7 @@ std::string dump(const Store& store, Doubles doubles) {
   const ReadTxn snapshot = store.read();
   std::string text;
   for (const Drawing& drawing : snapshot.drawings()) text += row_text(drawing) + "\n";
-  for (const ComponentView component : snapshot.sorted())
+  for (const ComponentView& component : snapshot.sorted())
     text += row_text(component.to_component(), doubles) + "\n";
   return text;
 }

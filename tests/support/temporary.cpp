@@ -47,7 +47,7 @@ std::string dump(const ReadTxn& snapshot) {
     text::append_json(text, drawing);
     text += '\n';
   }
-  for (const ComponentView component : snapshot.sorted()) {
+  for (const ComponentView& component : snapshot.sorted()) {
     text += "component ";
     text::append_json(text, component.row());
     text += '\n';

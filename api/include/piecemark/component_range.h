@@ -15,8 +15,8 @@ class RowCursor;
 // Components one after the other, read in place; to be walked once:
 //   for (ComponentView component : snapshot.in_drawing(drawing)) ...
 //
-// Lifetime  Borrows from the ReadTxn that gave it. Views stay valid as long as the transaction, not only as long as
-//           the range.
+// Lifetime  Borrows from the ReadTxn that gave it. Copies of views stay valid as long as the transaction, not only as
+//           long as the range.
 // Errors    corrupt_record, from begin() and ++
 class PIECEMARK_API ComponentRange {
  public:
@@ -26,9 +26,10 @@ class PIECEMARK_API ComponentRange {
     using value_type = ComponentView;
     using difference_type = std::ptrdiff_t;
     using pointer = void;
-    using reference = ComponentView;
+    using reference = const ComponentView&;
 
-    ComponentView operator*() const { return ComponentView(range_->row_); }
+    // The component at hand, until the next ++; copy the view to keep it.
+    const ComponentView& operator*() const { return range_->view_; }
     iterator& operator++() {
       range_->advance();
       return *this;
@@ -58,7 +59,7 @@ class PIECEMARK_API ComponentRange {
   void advance();
 
   std::unique_ptr<index::RowCursor> cursor_;
-  ComponentRow row_;
+  ComponentView view_{ComponentRow{}};
   bool is_at_end_ = false;
 };
 

@@ -147,6 +147,7 @@ class ComponentView {
   Component to_component() const { return piecemark::to_component(row_); }
 
  private:
+  friend class ComponentRange;
   ComponentRow row_;
 };
 
