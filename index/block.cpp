@@ -42,7 +42,16 @@ enum Flag : std::uint16_t {
   kHasUpdated = 1U << 12,
   kHasUpdatedAsCreated = 1U << 13,
 };
-constexpr std::uint16_t kKnownFlags = (1U << 14) - 1;
+constexpr unsigned kKnownFlags = (1U << 14) - 1;
+
+// A value that takes no bytes is not there with bytes as well.
+bool have_sense(unsigned flags) {
+  constexpr unsigned kOneOfTwo = kHasQuantity | kHasStatus | kHasUpdated;  // the usual value is the next flag
+  static_assert(kHasUsualQuantity == kHasQuantity << 1 && kHasUsualStatus == kHasStatus << 1 &&
+                kHasUpdatedAsCreated == kHasUpdated << 1);
+  return (flags & ~kKnownFlags) == 0 && (flags & flags >> 1 & kOneOfTwo) == 0 &&
+         (flags & (kHasUpdatedAsCreated | kHasCreated)) != kHasUpdatedAsCreated;
+}
 
 constexpr std::size_t kFlagsAt = sizeof(Uuid);
 constexpr std::size_t kFieldsAt = kFlagsAt + sizeof(std::uint16_t);
@@ -57,7 +66,8 @@ std::size_t fixed_size_of(unsigned flags) {
   constexpr unsigned kNumbers = kHasX | kHasY | kHasConfidence | kHasCreated | kHasUpdated;
   const auto shared = static_cast<std::size_t>(std::popcount(flags & kShared));
   const auto numbers = static_cast<std::size_t>(std::popcount(flags & kNumbers));
-  return sizeof(std::uint16_t) * (1 + shared) + sizeof(double) * numbers + ((flags & kHasQuantity) != 0 ? 4 : 0);
+  return sizeof(std::uint16_t) * (1 + shared) + sizeof(double) * numbers +
+         ((flags & kHasQuantity) != 0 ? 4 : 0);
 }
 
 // Takes the fields of a row, of which there are enough bytes, one after the other.
@@ -203,8 +213,7 @@ void Block::read(std::size_t row, ComponentRow& to) const {
   const std::size_t texts_at = kHashesAt + count_ * kBytesOfEntry;
   Fields fields(bytes.data() + kFieldsAt, flags, bytes_.substr(texts_at, texts_end_ - texts_at));
   const std::size_t instance_at = kFieldsAt + fixed_size_of(flags);
-  bool has_sense = (flags & ~unsigned{kKnownFlags}) == 0 &&
-                   instance_at + (fields.has(kHasInstance) ? 1U : 0U) <= bytes.size();
+  bool has_sense = have_sense(flags) && instance_at + (fields.has(kHasInstance) ? 1U : 0U) <= bytes.size();
   if (has_sense) {
     to.id = engine::uuid_from(bytes);
     to.piece_mark = fields.shared();

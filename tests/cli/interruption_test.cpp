@@ -95,10 +95,10 @@ TEST_F(InterruptionTest, OfTwoUpgradesOneDoesItAndTheOtherSaysThatItIsDone) {
     int done = 0;
     for (const testing::Finished& one : finished) {
       EXPECT_EQ(one.status, 0) << one.err;
-      if (one.out.starts_with("format 1 -> 2"))
+      if (one.out.starts_with("format 1 -> 3"))
         ++done;
       else
-        EXPECT_EQ(one.out, "'" + file_ + "' has format 2 already\n");
+        EXPECT_EQ(one.out, "'" + file_ + "' has format 3 already\n");
     }
     EXPECT_EQ(done, 1);
     Store store = Store::open(file_);
@@ -115,7 +115,7 @@ TEST_F(InterruptionTest, ReadersGoOnAllTheWhile) {
   int old_reads = 0;
   while (reader.read().format() == 1) {
     const ReadTxn snapshot = reader.read();
-    if (snapshot.format() == 2) break;
+    if (snapshot.format() == 3) break;
     ASSERT_EQ(snapshot.component_count(), static_cast<std::uint64_t>(kRows));
     for (const ComponentView& component : snapshot.in_drawing(std::nullopt))
       ADD_FAILURE() << component.piece_mark();
@@ -123,7 +123,7 @@ TEST_F(InterruptionTest, ReadersGoOnAllTheWhile) {
   }
   EXPECT_EQ(upgrade.wait(), 0);
   EXPECT_GT(old_reads, 0);
-  EXPECT_EQ(reader.read().format(), 2U);
+  EXPECT_EQ(reader.read().format(), 3U);
   EXPECT_EQ(reader.read().component_count(), static_cast<std::uint64_t>(kRows));
   EXPECT_EQ(old_snapshot.format(), 1U);
   EXPECT_EQ(old_snapshot.component_count(), static_cast<std::uint64_t>(kRows));

@@ -105,11 +105,11 @@ TEST_F(KillTest, MigrationIsAllOrNothing) {
     const Store before = Store::open(file, {.read_only = true});  // A reader that stays alive.
     const ReadTxn snapshot = before.read();
     const std::uint64_t components = snapshot.component_count();
-    kill_in_the_middle(snapshot.format() == 2 ? down : up);
+    kill_in_the_middle(snapshot.format() == 3 ? down : up);
     ASSERT_EQ(snapshot.component_count(), components);
     expect_clean(before);
     const StoreInfo info = before.info();
-    if (info.format == 2) {
+    if (info.format == 3) {
       ASSERT_EQ(testing::dump(before), whole);
       ASSERT_EQ(info.stash_entries, 0U);
     } else {

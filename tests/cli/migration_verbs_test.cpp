@@ -57,7 +57,7 @@ TEST_F(MigrationVerbsTest, PlanSaysWhatWouldHappenAndWritesNothing) {
                               "  mark \"G1\"  instance \"1\": format 1 has no instance_identifier\n"));
   EXPECT_THAT(plan, HasSubstr("row         " + id(2) + "  drawing " + kDrawing +
                               "  mark \"G1\"  instance \"2\": another row of this drawing and mark stays\n"));
-  EXPECT_THAT(plan, HasSubstr("plan: '" + file_ + "' from format 2 to 1\n"));
+  EXPECT_THAT(plan, HasSubstr("plan: '" + file_ + "' from format 3 to 1\n"));
   EXPECT_THAT(plan, HasSubstr("set aside    1 rows, 1 instance identifiers\n"));
   EXPECT_THAT(plan, HasSubstr("next         piecemark downgrade " + file_ + " --to 1 --on-conflict stash\n"));
   EXPECT_EQ(testing::read_file(file_), before);
@@ -65,11 +65,11 @@ TEST_F(MigrationVerbsTest, PlanSaysWhatWouldHappenAndWritesNothing) {
 }
 
 TEST_F(MigrationVerbsTest, PlanAsJsonIsOneObject) {
-  const std::string plan = done({"plan", file_, "--to", "-1", "--json"});
+  const std::string plan = done({"plan", file_, "--to", "base", "--json"});
   EXPECT_EQ(lines(plan), 1U);
   EXPECT_THAT(plan, StartsWith("{\"set_aside\":[{\"what\":\""));
-  EXPECT_THAT(
-      plan, HasSubstr("\"from\":2,\"to\":1,\"steps\":[\"add_instance_identifier\"],\"tables\":[{\"name\":"));
+  EXPECT_THAT(plan, HasSubstr("\"from\":3,\"to\":1,\"steps\":[\"pack_blocks\",\"add_instance_identifier\"],"
+                              "\"tables\":[{\"name\":"));
   EXPECT_THAT(plan, HasSubstr("\"stashed_rows\":1,\"stashed_identifiers\":1,"));
 }
 
@@ -83,7 +83,7 @@ TEST_F(MigrationVerbsTest, OutputIsANewFileAndTheOldOneStays) {
   const std::string old_file = folder_.path("old.pmk");
   const std::string printed =
       done({"downgrade", file_, "--to", "base", "--on-conflict", "stash", "--output", old_file});
-  EXPECT_THAT(printed, StartsWith("format 2 -> 1 (add_instance_identifier)\n"));
+  EXPECT_THAT(printed, StartsWith("format 3 -> 1 (pack_blocks, add_instance_identifier)\n"));
   EXPECT_THAT(printed, HasSubstr("written to '" + old_file + "'"));
   EXPECT_EQ(testing::read_file(file_), before);
   EXPECT_EQ(done({"current", old_file}), "1  base\n");
@@ -111,7 +111,7 @@ TEST_F(MigrationVerbsTest, ProgressAsJsonGoesToStandardError) {
   for (const char* phase : {"index", "rows", "proof", "commit"}) {
     EXPECT_THAT(finished.err, HasSubstr(std::string("{\"phase\":\"") + phase + "\",\"rows_done\":0,"));
   }
-  EXPECT_THAT(finished.out, StartsWith("format 2 -> 1"));
+  EXPECT_THAT(finished.out, StartsWith("format 3 -> 1"));
   EXPECT_EQ(piecemark({"upgrade", file_, "--progress", "none"}).err, "");
 }
 
@@ -229,13 +229,13 @@ TEST_F(MigrationVerbsTest, ChoicesAreWords) {
 
 TEST_F(MigrationVerbsTest, TargetsBeyondTheChainAreRefused) {
   EXPECT_EQ(piecemark({"downgrade", file_, "--to", "+4294967295"}).status, 2);
-  EXPECT_EQ(piecemark({"downgrade", file_, "--to", "-2"}).status, 2);
+  EXPECT_EQ(piecemark({"downgrade", file_, "--to", "-3"}).status, 2);
   for (const char* verb : {"upgrade", "downgrade"}) {
-    const Finished refused = piecemark({verb, file_, "--to", "3"});
+    const Finished refused = piecemark({verb, file_, "--to", "4"});
     EXPECT_EQ(refused.status, 1);
     EXPECT_THAT(refused.err, HasSubstr("no_such_format"));
   }
-  EXPECT_EQ(piecemark({"plan", file_, "--to", "3", "--json"}).out, "");
+  EXPECT_EQ(piecemark({"plan", file_, "--to", "4", "--json"}).out, "");
 }
 
 TEST_F(MigrationVerbsTest, AnswerThatCannotBeWrittenSaysThatTheWorkIsDone) {

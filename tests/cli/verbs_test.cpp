@@ -40,7 +40,7 @@ class VerbsTest : public ::testing::Test {
 
 TEST_F(VerbsTest, CreateMakesAFileOfTheNewestFormatOnce) {
   expect_done(piecemark({"create", file_}));
-  EXPECT_EQ(piecemark({"current", file_}).out, "2  add_instance_identifier  (head)\n");
+  EXPECT_EQ(piecemark({"current", file_}).out, "3  pack_blocks  (head)\n");
   const Finished again = piecemark({"create", file_});
   EXPECT_EQ(again.status, 3);
   EXPECT_EQ(again.err, "piecemark: cannot create '" + file_ +
@@ -199,13 +199,14 @@ TEST_F(VerbsTest, OldFilesAreCheckedUpgradedAndBroughtBack) {
   EXPECT_EQ(exec.status, 3);
   EXPECT_THAT(exec.err, HasSubstr("next       piecemark upgrade " + file_));
   const std::string before = piecemark({"fingerprint", file_, "--as", "1"}).out;
-  EXPECT_THAT(piecemark({"upgrade", file_}).out, StartsWith("format 1 -> 2 (add_instance_identifier)\n"));
+  EXPECT_THAT(piecemark({"upgrade", file_}).out,
+              StartsWith("format 1 -> 3 (add_instance_identifier, pack_blocks)\n"));
   EXPECT_EQ(piecemark({"fingerprint", file_, "--as", "1"}).out, before);
   expect_done(piecemark({"check", file_}));
 
   expect_done(piecemark({"import", file_, "--components", folder_.path("components.csv")}));
   const std::string full = piecemark({"fingerprint", file_}).out;
-  const Finished listed = piecemark({"downgrade", file_, "--to", "-1"});
+  const Finished listed = piecemark({"downgrade", file_, "--to", "-2"});
   EXPECT_EQ(listed.status, 1);
   EXPECT_EQ(std::count(listed.out.begin(), listed.out.end(), '\n'), 2);
   EXPECT_EQ(piecemark({"fingerprint", file_}).out, full);
@@ -213,17 +214,21 @@ TEST_F(VerbsTest, OldFilesAreCheckedUpgradedAndBroughtBack) {
   expect_done(piecemark({"verify", file_}));
   EXPECT_THAT(piecemark({"info", file_, "--json"}).out, HasSubstr("\"stash_entries\":2"));
   expect_done(piecemark({"upgrade", file_, "--to", "add_instance_identifier"}));
+  EXPECT_EQ(piecemark({"current", file_}).out, "2  add_instance_identifier\n");
+  EXPECT_EQ(piecemark({"fingerprint", file_}).out, full);
+  expect_done(piecemark({"upgrade", file_, "--to", "+1"}));
   EXPECT_EQ(piecemark({"fingerprint", file_}).out, full);
   const std::string receipts = piecemark({"history", file_, "--json"}).out;
-  EXPECT_EQ(std::count(receipts.begin(), receipts.end(), '\n'), 3);
-  EXPECT_EQ(piecemark({"upgrade", file_}).out, "'" + file_ + "' has format 2 already\n");
+  EXPECT_EQ(std::count(receipts.begin(), receipts.end(), '\n'), 4);
+  EXPECT_EQ(piecemark({"upgrade", file_}).out, "'" + file_ + "' has format 3 already\n");
 }
 
 TEST_F(VerbsTest, FormatsShowsTheChain) {
-  EXPECT_EQ(piecemark({"formats"}).out,
-            "1 -> 2 (head)  add_instance_identifier  instances of a piece mark are told apart by "
-            "instance_identifier\n"
-            "base -> 1  a piece mark occurs once on a drawing\n");
+  EXPECT_EQ(
+      piecemark({"formats"}).out,
+      "2 -> 3 (head)  pack_blocks  the components of a drawing lie together, packed in blocks\n"
+      "1 -> 2  add_instance_identifier  instances of a piece mark are told apart by instance_identifier\n"
+      "base -> 1  a piece mark occurs once on a drawing\n");
 }
 
 TEST_F(VerbsTest, FingerprintLeavesColumnsOut) {
