@@ -216,21 +216,28 @@ struct Statements {
   Statements(Database& database, Schema schema)
       : find(database, select_components(schema, key_condition(schema))),
         get(database, select_components(schema, "WHERE id = ?")),
+        instances(database, select_components(schema, "WHERE drawing_id = ? AND piece_mark = ?")),
         read_drawing(database, select_components(schema, "WHERE drawing_id = ?")),
         scan(database, select_components(schema, "")),
         insert(database, insert_component(schema)),
         insert_drawing(database, "INSERT INTO drawings VALUES (?, ?)"),
+        update(database,
+               "UPDATE components SET review_status = ?, confidence_score = ?, updated_at = ? WHERE id = ?"),
         erase(database, "DELETE FROM components WHERE id = ?"),
+        erase_drawing(database, "DELETE FROM drawings WHERE id = ?"),
         begin(database, "BEGIN"),
         commit(database, "COMMIT") {}
 
   Statement find;
   Statement get;
+  Statement instances;
   Statement read_drawing;
   Statement scan;
   Statement insert;
   Statement insert_drawing;
+  Statement update;
   Statement erase;
+  Statement erase_drawing;
   Statement begin;
   Statement commit;
 };
@@ -245,34 +252,47 @@ class SqliteContender final : public Contender {
     statements_.emplace(database_, schema_);
   }
 
-  void bulk_load(const Workload& workload) override {
-    statements_->begin.run();
-    for (const Drawing& drawing : workload.drawings()) {
-      statements_->insert_drawing.bind(drawing.id).bind(drawing.name).run();
-    }
-    for (const Component& component : workload.components()) insert(component);
-    statements_->commit.run();
+  void bulk_load(const Rows& rows) override { insert(rows); }
+
+  void insert(const Rows& rows) override {
+    in_transaction([&] {
+      for (const Drawing& drawing : rows.drawings) {
+        statements_->insert_drawing.bind(drawing.id).bind(drawing.name).run();
+      }
+      for (const Component* component : rows.components) {
+        Statement& insert = statements_->insert;
+        for_each_column(*component, [&](Column, const auto& value) { insert.bind(value); });
+        insert.run();
+      }
+    });
   }
 
-  void insert(const Component& component) override {
-    Statement& insert = statements_->insert;
-    for_each_column(component, [&](Column, const auto& value) { insert.bind(value); });
-    insert.run();
+  void update(ComponentRefs components) override {
+    in_transaction([&] {
+      for (const Component* component : components) {
+        Statement& update = statements_->update;
+        update.bind(component->review_status).bind(component->confidence_score);
+        update.bind(component->updated_at).bind(component->id).run();
+      }
+    });
   }
 
-  void erase(const std::vector<Component>& components) override {
-    statements_->begin.run();
-    for (const Component& component : components) statements_->erase.bind(component.id).run();
-    statements_->commit.run();
+  void erase(ComponentRefs components) override {
+    in_transaction([&] {
+      for (const Component* component : components) statements_->erase.bind(component->id).run();
+    });
   }
+
+  void erase_drawing(const Uuid& id) override { statements_->erase_drawing.bind(id).run(); }
 
   Schema schema() const override { return schema_; }
-  void upgrade() override { rebuild(Schema::current, all_columns(Schema::old)); }
-  void downgrade() override {
-    const auto name = [](const ColumnInfo& info) { return std::string(info.name); };
-    rebuild(Schema::old, own_columns(Schema::old, name));
+  void migrate(Schema to) override {
+    if (to == Schema::current) {
+      rebuild(to, all_columns(Schema::old));
+    } else {
+      rebuild(to, own_columns(Schema::old, [](const ColumnInfo& info) { return std::string(info.name); }));
+    }
   }
-  void downgrade_setting_aside() override { throw std::logic_error("SQLite sets nothing aside"); }
   // Copies the log into the file.
   void settle() override {
     database_.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA wal_autocheckpoint = 1000");
@@ -286,10 +306,20 @@ class SqliteContender final : public Contender {
     return find.bind(query.drawing_id).bind(query.piece_mark).bind(query.instance_identifier).read();
   }
   Tally get(const Uuid& id) override { return statements_->get.bind(id).read(); }
+  Tally instances(const MarkQuery& query) override {
+    return statements_->instances.bind(query.drawing_id).bind(query.piece_mark).read();
+  }
   Tally read_drawing(const Uuid& id) override { return statements_->read_drawing.bind(id).read(); }
   Tally scan() override { return statements_->scan.read(); }
 
  private:
+  template <class Write>
+  void in_transaction(const Write& write) {
+    statements_->begin.run();
+    write();
+    statements_->commit.run();
+  }
+
   // https://www.sqlite.org/lang_altertable.html#otheralter: a new table takes the rows and the name of the
   // old one, because a rule cannot be changed in place. The log stays as it is until settle().
   void rebuild(Schema schema, const std::string& columns) {

@@ -13,7 +13,7 @@ namespace piecemark::bench {
 namespace {
 
 constexpr std::uint64_t kSeed = 20250121;
-constexpr std::uint64_t kRowQueries = 65'536;
+constexpr std::uint64_t kRowQueriesMax = 65'536;
 
 constexpr double kDrawingSizeMin = 2;
 constexpr double kDrawingSizeMax = 4'000;
@@ -120,6 +120,9 @@ constexpr std::uint64_t kAdditionIds = 3;
 constexpr std::uint64_t kRows = 4;
 constexpr std::uint64_t kQueries = 5;
 constexpr std::uint64_t kAdditions = 6;
+constexpr std::uint64_t kAddedDrawingIds = 7;
+constexpr std::uint64_t kLoadOrder = 8;
+constexpr std::uint64_t kReviews = 9;
 
 std::uint64_t drawing_size(Random& random) {
   return static_cast<std::uint64_t>(kDrawingSizeMin *
@@ -224,7 +227,24 @@ Tally tally_of(const Component& component) {
   return tally;
 }
 
+// What a review makes of the row. The same row always gets the same.
+Component reviewed(const Component& component) {
+  Component after = component;
+  const std::uint64_t word = component.id.bytes[15];
+  after.review_status = word % 2 == 0 ? "approved" : "rejected";
+  after.confidence_score = static_cast<double>(word) / 256;
+  after.updated_at = Timestamp{kFirstDay + 100 * 86'400 * kSecond + static_cast<std::int64_t>(word)};
+  return after;
+}
+
 }  // namespace
+
+std::vector<const Component*> refs_to(const std::vector<Component>& components) {
+  std::vector<const Component*> refs;
+  refs.reserve(components.size());
+  for (const Component& component : components) refs.push_back(&component);
+  return refs;
+}
 
 void for_each_drawing(std::uint64_t components, IdOrder id_order,
                       const std::function<void(const Drawing&, std::vector<Component>)>& take) {
@@ -259,12 +279,14 @@ Workload::Workload(std::uint64_t components, IdOrder id_order) : id_order_(id_or
     drawings_.push_back(drawing);
     std::move(rows.begin(), rows.end(), std::back_inserter(components_));
   });
-  add_queries();
+  add_row_queries();
+  add_range_queries();
 }
 
 Workload::Workload(IdOrder id_order, std::vector<Drawing> drawings, std::vector<Component> components)
     : id_order_(id_order), drawings_(std::move(drawings)), components_(std::move(components)) {
-  add_queries();
+  add_row_queries();
+  add_range_queries();
 }
 
 Workload Workload::in_old_schema() const {
@@ -286,7 +308,31 @@ Tally Workload::total_without_instances() const {
   return kept;
 }
 
-void Workload::add_queries() {
+std::vector<const Component*> Workload::in_random_order() const {
+  std::vector<const Component*> refs = refs_;
+  Random(kLoadOrder).shuffle(refs);
+  return refs;
+}
+
+void Workload::add_row_queries() {
+  refs_ = refs_to(components_);
+  Random random(kQueries);
+  const std::uint64_t count = std::min<std::uint64_t>(components_.size(), kRowQueriesMax);
+  row_queries_.reserve(count);
+  absent_queries_.reserve(count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Component& component = components_[random.below(components_.size())];
+    row_queries_.push_back({component.id, *component.drawing_id, component.piece_mark,
+                            component.instance_identifier, tally_of(component)});
+    // No mark ends in '?', and instances are counted from 1.
+    const std::string mark = component.piece_mark + (i % 2 == 0 ? "" : "?");
+    absent_queries_.push_back({component.id, *component.drawing_id, mark, "0", {}});
+  }
+}
+
+// Relies on the key order of the components: those of a drawing stand together, and so do those of a mark.
+void Workload::add_range_queries() {
+  std::vector<MarkQuery> marks;
   for (const Component& component : components_) {
     const ComponentRow row = row_of(component);
     total_.add(row);
@@ -294,15 +340,18 @@ void Workload::add_queries() {
       drawing_queries_.push_back({*row.drawing_id, {}});
     }
     drawing_queries_.back().expected.add(row);
+    if (!row.instance_identifier) continue;
+    if (marks.empty() || marks.back().drawing_id != *row.drawing_id ||
+        marks.back().piece_mark != row.piece_mark) {
+      marks.push_back({*row.drawing_id, component.piece_mark, {}});
+    }
+    marks.back().expected.add(row);
   }
   Random random(kQueries);
   random.shuffle(drawing_queries_);
-  row_queries_.reserve(kRowQueries);
-  for (std::uint64_t i = 0; i < kRowQueries; ++i) {
-    const Component& component = components_[random.below(components_.size())];
-    row_queries_.push_back({component.id, *component.drawing_id, component.piece_mark,
-                            component.instance_identifier, tally_of(component)});
-  }
+  random.shuffle(marks);
+  if (marks.size() > kRowQueriesMax) marks.resize(kRowQueriesMax);
+  mark_queries_ = std::move(marks);
 }
 
 std::vector<Component> Workload::additions(std::uint64_t count) const {
@@ -317,6 +366,47 @@ std::vector<Component> Workload::additions(std::uint64_t count) const {
     components.back().instance_identifier = "1";
   }
   return components;
+}
+
+std::vector<FullDrawing> Workload::new_drawings(std::uint64_t count, std::uint64_t components) const {
+  Random random(kAdditions);
+  Ids drawing_ids(id_order_, kAddedDrawingIds, drawings_.size());
+  Ids component_ids(id_order_, kAdditionIds, components_.size());
+  std::vector<FullDrawing> added;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Drawing drawing{.id = drawing_ids.next(), .name = "N-" + std::to_string(1'000 + i)};
+    added.push_back({drawing, make_components(random, component_ids, drawing.id, components)});
+  }
+  return added;
+}
+
+std::vector<Review> Workload::reviews(std::uint64_t count) const {
+  std::vector<const Component*> rows = refs_;
+  Random(kReviews).shuffle(rows);
+  std::vector<Review> reviews;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Component* const row = rows[i % rows.size()];
+    reviews.push_back({row, reviewed(*row)});
+  }
+  return reviews;
+}
+
+FullDrawing Workload::drawing_of_about(std::uint64_t components) const {
+  const auto distance = [&](const DrawingQuery& query) {
+    return query.expected.rows > components ? query.expected.rows - components
+                                            : components - query.expected.rows;
+  };
+  const DrawingQuery& query =
+      *std::min_element(drawing_queries_.begin(), drawing_queries_.end(),
+                        [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+  FullDrawing full;
+  for (const Drawing& drawing : drawings_) {
+    if (drawing.id == query.id) full.drawing = drawing;
+  }
+  for (const Component& component : components_) {
+    if (component.drawing_id == query.id) full.components.push_back(component);
+  }
+  return full;
 }
 
 }  // namespace piecemark::bench
