@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/bytes.h"
+#include "engine/environment.h"
 
 namespace piecemark::index {
 namespace {
@@ -17,6 +18,9 @@ using engine::Cursor;
 constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
 // Where whole drawings come one after the other, little is to be gained from more than the processor's cache holds.
 constexpr std::size_t kDrawingsBytesMax = std::size_t{2} << 20;
+constexpr std::size_t kRowsOfDrawingMin = 8;  // on average
+// After its first flush a transaction is large: it will need memory for pages, so much at a time.
+constexpr std::uint64_t kReservedBytes = std::uint64_t{64} << 20;
 // Fresh blocks leave room for a row or two, so that the next insertion does not have to split them.
 constexpr std::size_t kFreshCapacity = kBlockCapacity * 19 / 20;
 // A block below this size looks for a neighbour to lie together with.
@@ -64,6 +68,7 @@ std::string last_key_of(const DrawingKey& drawing) {
 }  // namespace
 
 void RowBuffer::add(RowHash hash, const ComponentRow& row) {
+  if (rows_.empty() || rows_.back().row.drawing_id != row.drawing_id) ++runs_;
   HashedRow& added = rows_.emplace_back(HashedRow{hash, row});
   added.row.piece_mark = copied(row.piece_mark);
   for (auto* text : {&added.row.instance_identifier, &added.row.component_type, &added.row.material_type,
@@ -81,10 +86,11 @@ std::string_view RowBuffer::copied(std::string_view text) {
     return {at, text.size()};
   }
   if (text.size() > left_in_chunk_) {
-    chunks_.emplace_back(new char[kChunkBytes]);
+    if (chunks_used_ == chunks_.size()) chunks_.emplace_back(new char[kChunkBytes]);
+    ++chunks_used_;
     left_in_chunk_ = kChunkBytes;
   }
-  char* const at = chunks_.back().get() + (kChunkBytes - left_in_chunk_);
+  char* const at = chunks_[chunks_used_ - 1].get() + (kChunkBytes - left_in_chunk_);
   std::memcpy(at, text.data(), text.size());
   left_in_chunk_ -= text.size();
   return {at, text.size()};
@@ -94,8 +100,9 @@ void RowBuffer::clear() {
   rows_.clear();
   large_.clear();
   large_bytes_ = 0;
-  if (chunks_.size() > 1) chunks_.resize(1);
-  left_in_chunk_ = chunks_.empty() ? 0 : kChunkBytes;
+  runs_ = 0;
+  chunks_used_ = 0;
+  left_in_chunk_ = 0;
 }
 
 void RowIndex::add(std::uint64_t hash, std::size_t row) {
@@ -122,21 +129,26 @@ void RowIndex::clear() {
 
 std::optional<Conflict> PackedWriter::insert(const ComponentRow& row) {
   if (is_id_taken(row.id)) return Conflict{Conflict::On::id, row.id};
-  if (layout_.is_constrained(row.drawing_id, row.instance_identifier)) {
-    if (const auto holder = holder_of_key(row)) return Conflict{Conflict::On::key, *holder};
+  const RowHash hash = layout_.hash_of(row);
+  if (is_constrained(row)) {
+    if (const auto holder = holder_of_key(hash, row)) return Conflict{Conflict::On::key, *holder};
   }
-  buffer(row);
+  buffer(hash, row);
   return std::nullopt;
 }
 
-void PackedWriter::buffer(const ComponentRow& row) {
-  const RowHash hash = layout_.hash_of(row);
-  if (layout_.is_constrained(row.drawing_id, row.instance_identifier)) {
-    by_key_.add(hash_of_key(row.drawing_id, hash), waiting_.rows().size());
-  }
+void PackedWriter::buffer(RowHash hash, const ComponentRow& row) {
+  const bool begins_drawing =
+      !waiting_.rows().empty() && waiting_.rows().back().row.drawing_id != row.drawing_id;
+  if (has_waited_enough(begins_drawing)) flush();
+  if (is_constrained(row)) by_key_.add(hash_of_key(row.drawing_id, hash), waiting_.rows().size());
   waiting_.add(hash, row);
   if (knows_greatest_id_ && (!greatest_id_ || *greatest_id_ < row.id)) greatest_id_ = row.id;
-  if (waiting_.bytes() > kWaitingBytesMax) flush();
+}
+
+bool PackedWriter::has_waited_enough(bool begins_drawing) const {
+  const bool are_drawings = begins_drawing && waiting_.rows().size() >= waiting_.runs() * kRowsOfDrawingMin;
+  return waiting_.bytes() > (are_drawings ? kDrawingsBytesMax : kWaitingBytesMax);
 }
 
 void PackedWriter::add_unchecked(const ComponentRow& row) {
@@ -144,7 +156,7 @@ void PackedWriter::add_unchecked(const ComponentRow& row) {
       !waiting_.rows().empty() && waiting_.rows().back().row.drawing_id != row.drawing_id;
   waits_without_ids_ = true;
   waiting_.add(layout_.hash_of(row), row);  // First: the row may borrow from the transaction.
-  if (waiting_.bytes() > (begins_drawing ? kDrawingsBytesMax : kWaitingBytesMax)) flush();
+  if (has_waited_enough(begins_drawing)) flush();
 }
 
 // Ids that ascend, as those that the store generates do, are free without a look.
@@ -172,14 +184,14 @@ bool PackedWriter::is_id_taken(const Uuid& id) {
 }
 
 // The id of the row that has the key of this one.
-std::optional<Uuid> PackedWriter::holder_of_key(const ComponentRow& row) {
+std::optional<Uuid> PackedWriter::holder_of_key(RowHash hash, const ComponentRow& row) {
   const Rows& rows = waiting_.rows();
   const auto has_key = [&](std::size_t at) {
     const ComponentRow& other = rows[at].row;
     return other.drawing_id == row.drawing_id && other.piece_mark == row.piece_mark &&
            other.instance_identifier == row.instance_identifier;
   };
-  const auto waiting = by_key_.find(hash_of_key(row.drawing_id, layout_.hash_of(row)), has_key);
+  const auto waiting = by_key_.find(hash_of_key(row.drawing_id, hash), has_key);
   if (waiting) return rows[*waiting].row.id;
   if (!is_stored(row.drawing_id)) return std::nullopt;
   const auto stored = layout_.find(transaction_, row.drawing_id, row.piece_mark, row.instance_identifier);
@@ -198,6 +210,11 @@ bool PackedWriter::is_stored(const DrawingKey& drawing) {
 
 void PackedWriter::flush() {
   if (waiting_.rows().empty()) return;
+  if (flushed_bytes_ > reserved_bytes_) {
+    reserve_.emplace(transaction_.environment()->memory_to_reserve(kReservedBytes));
+    reserved_bytes_ += kReservedBytes;
+  }
+  flushed_bytes_ += waiting_.bytes();
   try {
     if (!waits_without_ids_) write_ids();
     write_blocks();
@@ -256,8 +273,8 @@ void PackedWriter::write_drawing(const DrawingKey& drawing, const HashedRow* con
     const auto* const end =
         std::find_if(first, last, [&](const HashedRow* row) { return key_of(*row).bytes() > block->key; });
     RowPointers rows;
-    rows.reserve(block->rows.size() + static_cast<std::size_t>(end - first));
-    for (const HashedRow& row : block->rows) {
+    rows.reserve(block->rows->size() + static_cast<std::size_t>(end - first));
+    for (const HashedRow& row : *block->rows) {
       while (first != end && **first < row) rows.push_back(*first++);
       rows.push_back(&row);
     }
@@ -275,16 +292,17 @@ std::optional<Conflict> PackedWriter::replace(const ComponentRow& before, const 
   const bool key_changes = before.drawing_id != after.drawing_id || before.piece_mark != after.piece_mark ||
                            before.instance_identifier != after.instance_identifier;
   if (id_changes && is_id_taken(after.id)) return Conflict{Conflict::On::id, after.id};
-  if (key_changes && layout_.is_constrained(after.drawing_id, after.instance_identifier)) {
-    if (const auto holder = holder_of_key(after)) return Conflict{Conflict::On::key, *holder};
+  const RowHash hash = layout_.hash_of(after);
+  if (key_changes && is_constrained(after)) {
+    if (const auto holder = holder_of_key(hash, after)) return Conflict{Conflict::On::key, *holder};
   }
   if (id_changes || key_changes) {
     erase(before);
-    buffer(after);
+    buffer(hash, after);
     flush();
     return std::nullopt;
   }
-  const HashedRow row{layout_.hash_of(after), after};
+  const HashedRow row{hash, after};
   edit(after.drawing_id, row, [&](RowPointers& rows) {
     const auto at =
         std::find_if(rows.begin(), rows.end(), [&](const HashedRow* r) { return r->row.id == after.id; });
@@ -308,7 +326,7 @@ void PackedWriter::edit(const DrawingKey& drawing, const HashedRow& at,
   const auto block = open({drawing, at.hash, at.row.id});
   if (!block) return;
   RowPointers rows;
-  for (const HashedRow& row : block->rows) rows.push_back(&row);
+  for (const HashedRow& row : *block->rows) rows.push_back(&row);
   change(rows);
   store(drawing, *block, rows);
 }
@@ -333,34 +351,33 @@ std::uint64_t PackedWriter::erase_drawing(const Uuid& drawing) {
 // --------------------------------------------------------------------------------------------------------- Blocks
 
 // The block that holds, or would hold, the row with this key; nullopt where the drawing has no rows.
-std::optional<PackedWriter::OpenBlock> PackedWriter::open(const PackedKey& key) const {
+std::optional<PackedWriter::OpenBlock> PackedWriter::open(const PackedKey& key) {
   const auto found = transaction_.seek(layout_.blocks_, key.bytes());
   if (!found || !key.has_drawing_of(found->key)) return std::nullopt;
-  return open(*found);
+  return open(*found, rows_at_hand_);
 }
 
-PackedWriter::OpenBlock PackedWriter::open(const engine::ReadTransaction::Entry& entry) const {
-  OpenBlock opened{std::string(entry.key), entry.value.size(), {}};
+PackedWriter::OpenBlock PackedWriter::open(const engine::ReadTransaction::Entry& entry, Rows& rows) const {
   const Block block = layout_.block_of(entry);
-  opened.rows.resize(block.count());
+  rows.resize(block.count());
   for (std::size_t i = 0; i < block.count(); ++i) {
-    opened.rows[i].hash = block.hash(i);
-    block.read(i, opened.rows[i].row);
+    rows[i].hash = block.hash(i);
+    block.read(i, rows[i].row);
   }
-  return opened;
+  return {std::string(entry.key), entry.value.size(), &rows};
 }
 
 // The block beside another one of the same drawing, if there is one that is not larger than `size_max`.
 std::optional<PackedWriter::OpenBlock> PackedWriter::neighbour(const DrawingKey& drawing,
                                                                const OpenBlock& block, Side side,
-                                                               std::size_t size_max) const {
+                                                               std::size_t size_max) {
   Cursor cursor(transaction_, layout_.blocks_);
   if (!cursor.seek(block.key)) return std::nullopt;
   const bool found = side == Side::left ? cursor.previous() : cursor.next();
   if (!found || !PackedKey(drawing).has_drawing_of(cursor.key()) || cursor.value().size() > size_max) {
     return std::nullopt;
   }
-  return open({cursor.key(), cursor.value()});
+  return open({cursor.key(), cursor.value()}, rows_beside_);
 }
 
 // Puts these rows in the place of those of the block.
@@ -374,7 +391,7 @@ void PackedWriter::store(const DrawingKey& drawing, const OpenBlock& block, cons
       return;
     }
     RowPointers moved;
-    for (const HashedRow& row : left->rows) moved.push_back(&row);
+    for (const HashedRow& row : *left->rows) moved.push_back(&row);
     replace_blocks({&left->key, &block.key}, encoded(drawing, moved, block.key, kBlockCapacity));
     return;
   }
@@ -396,8 +413,8 @@ bool PackedWriter::store_with_neighbour(const DrawingKey& drawing, const OpenBlo
     const auto beside = neighbour(drawing, block, side, size_max);
     if (!beside) continue;
     RowPointers all;
-    all.reserve(rows.size() + beside->rows.size());
-    for (const HashedRow& row : beside->rows) all.push_back(&row);
+    all.reserve(rows.size() + beside->rows->size());
+    for (const HashedRow& row : *beside->rows) all.push_back(&row);
     all.insert(side == Side::left ? all.end() : all.begin(), rows.begin(), rows.end());
     const std::string& last_key = side == Side::left ? block.key : beside->key;
     replace_blocks({&block.key, &beside->key}, encoded_evenly(drawing, all, last_key));

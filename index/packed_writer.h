@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/memory_reserve.h"
 #include "packed.h"
 #include "packed_key.h"
 
@@ -25,8 +26,10 @@ class RowBuffer {
   void clear();
 
   const std::vector<HashedRow>& rows() const { return rows_; }
+  // Of how many drawings the rows are, where those of a drawing come one after the other; else more.
+  std::size_t runs() const { return runs_; }
   std::size_t bytes() const {
-    return rows_.size() * sizeof(HashedRow) + chunks_.size() * kChunkBytes + large_bytes_;
+    return rows_.size() * sizeof(HashedRow) + chunks_used_ * kChunkBytes + large_bytes_;
   }
 
  private:
@@ -35,7 +38,9 @@ class RowBuffer {
   std::string_view copied(std::string_view text);
 
   std::vector<HashedRow> rows_;
+  std::size_t runs_ = 0;
   std::vector<std::unique_ptr<char[]>> chunks_;
+  std::size_t chunks_used_ = 0;
   std::vector<std::unique_ptr<char[]>> large_;  // texts that have a piece of memory each
   std::size_t large_bytes_ = 0;
   std::size_t left_in_chunk_ = 0;
@@ -89,17 +94,21 @@ class PackedWriter final : public LayoutWriter {
     std::string key;
     std::string bytes;
   };
-  // A stored block, with its rows.
+  // A stored block, with its rows. They are read into memory that one block after the other is read into.
   struct OpenBlock {
     std::string key;
     std::size_t size = 0;
-    Rows rows;
+    Rows* rows;
   };
   enum class Side : std::uint8_t { left, right };
 
-  void buffer(const ComponentRow& row);
+  bool is_constrained(const ComponentRow& row) const {
+    return layout_.is_constrained(row.drawing_id, row.instance_identifier);
+  }
+  void buffer(RowHash hash, const ComponentRow& row);
+  bool has_waited_enough(bool begins_drawing) const;
   bool is_id_taken(const Uuid& id);
-  std::optional<Uuid> holder_of_key(const ComponentRow& row);
+  std::optional<Uuid> holder_of_key(RowHash hash, const ComponentRow& row);
   bool is_stored(const DrawingKey& drawing);
 
   void write_ids();
@@ -107,10 +116,10 @@ class PackedWriter final : public LayoutWriter {
   void write_drawing(const DrawingKey& drawing, const HashedRow* const* first, const HashedRow* const* last);
   void edit(const DrawingKey& drawing, const HashedRow& at, const std::function<void(RowPointers&)>& change);
 
-  std::optional<OpenBlock> open(const PackedKey& key) const;
-  OpenBlock open(const engine::ReadTransaction::Entry& entry) const;
+  std::optional<OpenBlock> open(const PackedKey& key);
+  OpenBlock open(const engine::ReadTransaction::Entry& entry, Rows& rows) const;
   std::optional<OpenBlock> neighbour(const DrawingKey& drawing, const OpenBlock& block, Side side,
-                                     std::size_t size_max) const;
+                                     std::size_t size_max);
   void store(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows);
   bool store_with_neighbour(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows,
                             std::size_t size);
@@ -140,6 +149,12 @@ class PackedWriter final : public LayoutWriter {
   std::optional<Asked> asked_;
 
   BlockBuilder builder_;
+  Rows rows_at_hand_;  // of the block that was opened last
+  Rows rows_beside_;   // of the neighbour that was opened last
+
+  std::uint64_t flushed_bytes_ = 0;
+  std::uint64_t reserved_bytes_ = 0;
+  std::optional<engine::MemoryReserve> reserve_;
 };
 
 }  // namespace piecemark::index
