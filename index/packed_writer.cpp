@@ -120,6 +120,24 @@ void RowIndex::add(std::uint64_t hash, std::size_t row) {
   ++count_;
 }
 
+std::size_t WrittenHashes::slot_of(std::uint64_t hash) const {
+  std::size_t at = hash & (slots_.size() - 1);
+  while (slots_[at] != 0 && slots_[at] != hash) at = (at + 1) & (slots_.size() - 1);
+  return at;
+}
+
+void WrittenHashes::add(std::uint64_t hash) {
+  if (2 * (count_ + 1) > slots_.size()) {
+    std::vector<std::uint64_t> old(2 * slots_.size());
+    old.swap(slots_);
+    for (const std::uint64_t moved : old) {
+      if (moved != 0) slots_[slot_of(moved)] = moved;
+    }
+  }
+  slots_[slot_of(hash)] = hash;
+  ++count_;
+}
+
 void RowIndex::clear() {
   if (count_ > 0) slots_.assign(std::min<std::size_t>(slots_.size(), 1024), Slot{});
   count_ = 0;
@@ -180,6 +198,7 @@ bool PackedWriter::is_id_taken(const Uuid& id) {
     by_id_.add(hash_of_id(rows[indexed_by_id_].row.id), indexed_by_id_);
   }
   if (by_id_.find(hash_of_id(id), [&](std::size_t at) { return rows[at].row.id == id; })) return true;
+  if (written_ && !written_->ids.contains(hash_of_id(id))) return false;
   return transaction_.get(layout_.ids_, bytes_of(id)).has_value();
 }
 
@@ -193,13 +212,17 @@ std::optional<Uuid> PackedWriter::holder_of_key(RowHash hash, const ComponentRow
   };
   const auto waiting = by_key_.find(hash_of_key(row.drawing_id, hash), has_key);
   if (waiting) return rows[*waiting].row.id;
-  if (!is_stored(row.drawing_id)) return std::nullopt;
+  if (written_ ? !written_->keys.contains(hash_of_key(row.drawing_id, hash)) : !is_stored(row.drawing_id)) {
+    return std::nullopt;
+  }
   const auto stored = layout_.find(transaction_, row.drawing_id, row.piece_mark, row.instance_identifier);
   return stored ? std::optional(stored->id) : std::nullopt;
 }
 
-// Whether the drawing has rows that do not wait.
+// Whether the drawing has rows that do not wait. Only asked where rows of a drawing come one after the other: else it
+// saves no look.
 bool PackedWriter::is_stored(const DrawingKey& drawing) {
+  if (waiting_.rows().empty() || waiting_.rows().back().row.drawing_id != drawing) return true;
   if (!asked_ || asked_->drawing != drawing) {
     const PackedKey key(drawing);
     const auto found = transaction_.seek(layout_.blocks_, key.bytes());
@@ -214,19 +237,32 @@ void PackedWriter::flush() {
     reserve_.emplace(transaction_.environment()->memory_to_reserve(kReservedBytes));
     reserved_bytes_ += kReservedBytes;
   }
-  flushed_bytes_ += waiting_.bytes();
   try {
+    note_written();
     if (!waits_without_ids_) write_ids();
     write_blocks();
   } catch (...) {
     transaction_.give_up();
     throw;
   }
+  flushed_bytes_ += waiting_.bytes();
   waiting_.clear();
   by_id_.clear();
   indexed_by_id_ = 0;
   by_key_.clear();
   asked_.reset();
+}
+
+void PackedWriter::note_written() {
+  const bool is_random_load = flushed_bytes_ == 0 && waiting_.bytes() > kWaitingBytesMax &&
+                              !waits_without_ids_ && transaction_.entries(layout_.ids_) == 0;
+  if (is_random_load) written_ = std::make_unique<Written>();
+  if (!written_) return;
+  for (const HashedRow& row : waiting_.rows()) {
+    written_->ids.add(hash_of_id(row.row.id));
+    written_->keys.add(hash_of_key(row.row.drawing_id, row.hash));
+  }
+  if (written_->ids.count() > WrittenHashes::kMost) written_.reset();
 }
 
 void PackedWriter::write_ids() {

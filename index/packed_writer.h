@@ -73,6 +73,24 @@ class RowIndex {
   std::size_t count_ = 0;
 };
 
+// Hashes of rows that this transaction has written to a layout that was empty before: what is not among them is not
+// stored. Serves loads in random order, where a look into the tree for each row would cost more than all else.
+class WrittenHashes {
+ public:
+  // Too many to be worth the memory, 16 to 32 bytes each.
+  static constexpr std::size_t kMost = std::size_t{1} << 22;
+
+  void add(std::uint64_t hash);
+  bool contains(std::uint64_t hash) const { return slots_[slot_of(hash)] == hash; }
+  std::size_t count() const { return count_; }
+
+ private:
+  std::size_t slot_of(std::uint64_t hash) const;
+
+  std::vector<std::uint64_t> slots_ = std::vector<std::uint64_t>(1024);  // 0: free; as many as a power of 2
+  std::size_t count_ = 0;
+};
+
 class PackedWriter final : public LayoutWriter {
  public:
   PackedWriter(const PackedLayout& layout, engine::WriteTransaction& transaction)
@@ -111,6 +129,7 @@ class PackedWriter final : public LayoutWriter {
   std::optional<Uuid> holder_of_key(RowHash hash, const ComponentRow& row);
   bool is_stored(const DrawingKey& drawing);
 
+  void note_written();
   void write_ids();
   void write_blocks();
   void write_drawing(const DrawingKey& drawing, const HashedRow* const* first, const HashedRow* const* last);
@@ -151,6 +170,12 @@ class PackedWriter final : public LayoutWriter {
   BlockBuilder builder_;
   Rows rows_at_hand_;  // of the block that was opened last
   Rows rows_beside_;   // of the neighbour that was opened last
+
+  struct Written {
+    WrittenHashes ids;
+    WrittenHashes keys;
+  };
+  std::unique_ptr<Written> written_;
 
   std::uint64_t flushed_bytes_ = 0;
   std::uint64_t reserved_bytes_ = 0;
