@@ -1,6 +1,5 @@
 #include "block.h"
 
-#include <bit>
 #include <cstring>
 
 #include "engine/bytes.h"
@@ -62,12 +61,10 @@ std::uint32_t check_of(Bytes row) {
 
 // How many bytes the fields before instance_identifier and bounding_box take.
 std::size_t fixed_size_of(unsigned flags) {
-  constexpr unsigned kShared = kHasType | kHasMaterial | kHasStatus;
-  constexpr unsigned kNumbers = kHasX | kHasY | kHasConfidence | kHasCreated | kHasUpdated;
-  const auto shared = static_cast<std::size_t>(std::popcount(flags & kShared));
-  const auto numbers = static_cast<std::size_t>(std::popcount(flags & kNumbers));
-  return sizeof(std::uint16_t) * (1 + shared) + sizeof(double) * numbers +
-         ((flags & kHasQuantity) != 0 ? 4 : 0);
+  const auto bytes_if = [&](Flag flag, std::size_t bytes) { return (flags & flag) != 0 ? bytes : 0; };
+  return 2 + bytes_if(kHasType, 2) + bytes_if(kHasMaterial, 2) + bytes_if(kHasStatus, 2) +
+         bytes_if(kHasQuantity, 4) + bytes_if(kHasX, 8) + bytes_if(kHasY, 8) + bytes_if(kHasConfidence, 8) +
+         bytes_if(kHasCreated, 8) + bytes_if(kHasUpdated, 8);
 }
 
 // Takes the fields of a row, of which there are enough bytes, one after the other.
@@ -156,14 +153,14 @@ std::uint32_t RowHasher::of_instance(const std::optional<std::string_view>& inst
 }
 
 Block::Block(const engine::RecordPlace& place, Bytes bytes) : place_(place), bytes_(bytes) {
-  if (bytes.size() < kHashesAt) throw_corrupt("a block of " + std::to_string(bytes.size()) + " bytes");
+  if (bytes.size() < kHashesAt) throw_corrupt("a block that is too short");
   count_ = load<std::uint16_t>(bytes.data() + kCountAt);
   texts_end_ = load<std::uint16_t>(bytes.data() + kTextsEndAt);
   const bool has_sense =
       count_ > 0 && kHashesAt + count_ * kBytesOfEntry <= texts_end_ && texts_end_ <= bytes.size();
   if (!has_sense || load<std::uint64_t>(bytes.data()) !=
                         engine::checksum_of(place, bytes.substr(kCountAt, texts_end_ - kCountAt))) {
-    throw_corrupt("a block of " + std::to_string(bytes.size()) + " bytes that fails its checksum");
+    throw_corrupt("a block that fails its checksum");
   }
 }
 
@@ -193,10 +190,9 @@ std::uint16_t Block::start_of(std::size_t row) const {
 Bytes Block::row_bytes(std::size_t row) const {
   const std::size_t start = start_of(row);
   const std::size_t end = row + 1 < count_ ? start_of(row + 1) : bytes_.size();
-  if (start < texts_end_ || end > bytes_.size() || end < start || end - start < kFieldsAt) {
-    throw_corrupt("a block whose row " + std::to_string(row) + " lies outside of it");
-  }
-  return bytes_.substr(start, end - start);
+  const bool is_inside = start >= texts_end_ && end <= bytes_.size() && start + kFieldsAt <= end;
+  if (!is_inside) throw_corrupt("a row that lies outside of its block");
+  return {bytes_.data() + start, end - start};
 }
 
 Bytes Block::id(std::size_t row) const {
@@ -207,7 +203,7 @@ void Block::read(std::size_t row, ComponentRow& to) const {
   const Bytes bytes = row_bytes(row);
   const std::size_t check_at = kHashesAt + count_ * sizeof(RowHash) + row * sizeof(std::uint32_t);
   if (load<std::uint32_t>(bytes_.data() + check_at) != check_of(bytes)) {
-    throw_corrupt("a row that fails its checksum: component " + engine::uuid_from(bytes).to_string());
+    throw_corrupt_row("a row that fails its checksum", bytes);
   }
   const unsigned flags = load<std::uint16_t>(bytes.data() + kFlagsAt);
   const std::size_t texts_at = kHashesAt + count_ * kBytesOfEntry;
@@ -231,11 +227,15 @@ void Block::read(std::size_t row, ComponentRow& to) const {
     if (fields.has(kHasUpdatedAsCreated)) to.updated_at = to.created_at;
     has_sense = fields.is_ok() && read_tail(bytes.substr(instance_at), flags, to);
   }
-  if (!has_sense) throw_corrupt("a row that has no sense: component " + engine::uuid_from(bytes).to_string());
+  if (!has_sense) throw_corrupt_row("a row that has no sense", bytes);
 }
 
-void Block::throw_corrupt(const std::string& found) const {
+void Block::throw_corrupt(const char* found) const {
   engine::throw_corrupt_record(place_, found);
+}
+
+void Block::throw_corrupt_row(const char* found, Bytes row) const {
+  engine::throw_corrupt_record(place_, found + (": component " + engine::uuid_from(row).to_string()));
 }
 
 namespace {

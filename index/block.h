@@ -70,7 +70,8 @@ class Block {
  private:
   engine::Bytes row_bytes(std::size_t row) const;
   std::uint16_t start_of(std::size_t row) const;
-  [[noreturn]] void throw_corrupt(const std::string& found) const;
+  [[noreturn]] void throw_corrupt(const char* found) const;
+  [[noreturn]] void throw_corrupt_row(const char* found, engine::Bytes row) const;
 
   engine::RecordPlace place_;
   engine::Bytes bytes_;
