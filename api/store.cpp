@@ -107,6 +107,21 @@ WriteTxn Store::write() {
   return WriteTxn(std::make_unique<WriteTxnState>(core_, std::move(transaction), components));
 }
 
+void Store::write_grouped(const std::function<void(WriteTxn& txn)>& change) {
+  const CommitGroup::Transactions transactions{.begin =
+                                                   [this] {
+                                                     WriteTxn txn = write();
+                                                     state_of(txn).is_grouped = true;
+                                                     return txn;
+                                                   },
+                                               .commit =
+                                                   [](WriteTxn& txn) {
+                                                     state_of(txn).is_grouped = false;
+                                                     txn.commit();
+                                                   }};
+  core_->commit_group().run(change, transactions);
+}
+
 StoreInfo Store::info() const {
   const engine::Environment& environment = *core_->environment();
   const engine::ReadTransaction transaction = core_->environment()->begin_read();

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "commit_group.h"
 #include "engine/environment.h"
 #include "index/catalogue.h"
 #include "index/component_writer.h"
@@ -33,6 +34,7 @@ class StoreCore {
 
   const std::shared_ptr<engine::Environment>& environment() const { return environment_; }
   const OpenOptions& options() const { return options_; }
+  CommitGroup& commit_group() { return commit_group_; }
 
  private:
   const index::Format& require_known(const engine::Stamp& stamp) const;
@@ -40,6 +42,7 @@ class StoreCore {
 
   std::shared_ptr<engine::Environment> environment_;
   OpenOptions options_;
+  CommitGroup commit_group_;
   bool nulls_not_distinct_ = false;
   // One for each known format, made when the file is first seen in it: before, it may lack its tables.
   mutable std::vector<std::unique_ptr<const index::Components>> components_;
@@ -66,6 +69,7 @@ struct WriteTxnState {
   index::ComponentWriter writer;
   Timestamp now = Timestamp::now();  // the now() of the DDL: the same for the whole transaction
   bool has_changes = false;
+  bool is_grouped = false;  // commit() and rollback() are not for the caller
 
   // For a call that may change content.
   index::ComponentWriter& changing();
@@ -76,5 +80,6 @@ struct WriteTxnState {
 // What the other parts of the library may reach behind the public classes.
 StoreCore& core_of(const Store& store);
 const ReadTxnState& state_of(const ReadTxn& transaction);
+WriteTxnState& state_of(WriteTxn& transaction);
 
 }  // namespace piecemark

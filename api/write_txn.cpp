@@ -153,15 +153,28 @@ std::string WriteTxn::next_instance_identifier(const std::optional<Uuid>& drawin
   return state().components->next_instance_identifier(state().reading(), drawing_id, piece_mark);
 }
 
+WriteTxnState& state_of(WriteTxn& transaction) {
+  return transaction.state();
+}
+
+void WriteTxn::require_own_end() const {
+  if (!state().is_grouped) return;
+  throw Error(ErrorCode::invalid_use,
+              {"cannot end a write transaction",
+               "one that may hold the changes of other threads",
+               {},
+               "throw from the change to undo it, return from it to have it committed"});
+}
+
 void WriteTxn::commit() {
-  state();
+  require_own_end();
   const std::unique_ptr<WriteTxnState> ending = std::move(state_);
   ending->writer.flush();
-  ending->transaction.commit();
+  ending->transaction.commit(ending->core->options().durability);
 }
 
 void WriteTxn::rollback() {
-  state();
+  require_own_end();
   state_.reset();
 }
 

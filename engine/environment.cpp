@@ -649,8 +649,9 @@ void Environment::end_write(MDB_txn* transaction) noexcept {
   turn_.release(file_);
 }
 
-void Environment::commit(MDB_txn* transaction) {
+void Environment::commit(MDB_txn* transaction, Durability durability) {
   if (fork_generation_ != os::fork_generation()) check_usable("commit to");
+  mdb_env_set_flags(handle_, MDB_NOMETASYNC, durability == Durability::relaxed ? 1 : 0);
   const int code = mdb_txn_commit(transaction);
   has_committed_ = true;
   std::exception_ptr failure;

@@ -123,7 +123,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   void end_read(MDB_txn* transaction, bool holds_file_lock) noexcept;
   void end_write(MDB_txn* transaction) noexcept;
-  void commit(MDB_txn* transaction);
+  void commit(MDB_txn* transaction, Durability durability);
   std::exception_ptr failed_commit(int code) noexcept;
   void want_larger_map() { wants_larger_map_ = true; }
 

@@ -201,7 +201,7 @@ void WriteTransaction::create_missing_tables() {
   environment_->create_missing_tables(handle_);
 }
 
-void WriteTransaction::commit() {
+void WriteTransaction::commit(Durability durability) {
   if (handle_ == nullptr || is_broken_) {
     throw Error(ErrorCode::invalid_use, {attempt("commit to", *environment_),
                                          "a write transaction that has ended or failed",
@@ -209,7 +209,7 @@ void WriteTransaction::commit() {
                                          "begin a new write transaction and repeat the changes"});
   }
   close_seeker();
-  environment_->commit(std::exchange(handle_, nullptr));
+  environment_->commit(std::exchange(handle_, nullptr), durability);
 }
 
 TableWriter::TableWriter(WriteTransaction& transaction, const Table& table) : transaction_(transaction) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "bytes.h"
+#include "piecemark/durability.h"
 
 struct MDB_txn;
 struct MDB_cursor;
@@ -94,10 +95,10 @@ class WriteTransaction : public ReadTransaction {
   // Makes the tables of the environment that the file lacks. They come to stay with the commit.
   void create_missing_tables();
 
-  // Durable when it returns; the transaction is over in any case.
+  // Done as durability.h says when it returns; the transaction is over in any case.
   // Errors  disk_full  nothing was stored
   //         io_error   it is unknown what reached the disk; the environment must be opened again
-  void commit();
+  void commit(Durability durability = Durability::full);
 
  private:
   friend class Environment;

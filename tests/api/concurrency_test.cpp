@@ -323,5 +323,54 @@ TEST(Fork, GeneratedIdsDiffer) {
   ::close(ends[1]);
 }
 
+constexpr unsigned kGroupedThreads = 4;
+constexpr unsigned kGroupedChanges = 50;
+
+// Every thread inserts its own rows, and tries one that all others try too.
+TEST(GroupedWrites, AreAsIfMadeOneAfterTheOther) {
+  Site site;
+  std::atomic<unsigned> refused{0};
+  const auto write = [&](unsigned thread) {
+    for (unsigned i = 0; i < kGroupedChanges; ++i) {
+      const unsigned number = 1000 * (thread + 1) + i;
+      site.store.write_grouped(
+          [&](WriteTxn& txn) { txn.insert(girder(number, "G" + std::to_string(number))); });
+      const auto take_contested = [&](WriteTxn& txn) {
+        txn.insert(girder(number + 500, "before the refused one " + std::to_string(number)));
+        txn.insert(girder(100'000 + 1000 * thread + i, "contested", std::to_string(i)));
+      };
+      if (error_of([&] { site.store.write_grouped(take_contested); }) == ErrorCode::unique_violation)
+        ++refused;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned thread = 0; thread < kGroupedThreads; ++thread) threads.emplace_back(write, thread);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(refused, (kGroupedThreads - 1) * kGroupedChanges) << "each contested row goes to one thread";
+  const ReadTxn snapshot = site.store.read();
+  EXPECT_EQ(snapshot.component_count(), kGroupedThreads * kGroupedChanges + 2 * kGroupedChanges);
+  EXPECT_EQ(verify(snapshot).problem_count, 0U);
+}
+
+TEST(GroupedWrites, GiveTheirExceptionToTheirCallerAndLeaveNothing) {
+  Site site;
+  const auto change = [](WriteTxn& txn) {
+    txn.insert(girder(1, "G1"));
+    throw std::runtime_error("no");
+  };
+  EXPECT_THROW(site.store.write_grouped(change), std::runtime_error);
+  EXPECT_EQ(briefly(site.store), "");
+  site.store.write_grouped([](WriteTxn& txn) { txn.insert(girder(2, "G2")); });
+  EXPECT_EQ(briefly(site.store), "G2 - #2");
+}
+
+TEST(GroupedWrites, LeaveTheEndOfTheTransactionToTheGroup) {
+  Site site;
+  EXPECT_EQ(error_of([&] { site.store.write_grouped([](WriteTxn& txn) { txn.commit(); }); }),
+            ErrorCode::invalid_use);
+  EXPECT_EQ(error_of([&] { site.store.write_grouped([](WriteTxn& txn) { txn.rollback(); }); }),
+            ErrorCode::invalid_use);
+}
+
 }  // namespace
 }  // namespace piecemark::testing

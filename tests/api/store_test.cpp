@@ -148,6 +148,21 @@ TEST(Store, StaysOpenForItsTransactions) {
   EXPECT_EQ(briefly(Store::open(folder.path("site.pmk"))), "G1 - #1");
 }
 
+TEST(Store, RelaxedCommitsAreSeenByAllAndStay) {
+  Site site({}, {.durability = Durability::relaxed});
+  site.insert(girder(1, "G1"));
+  Store other = Store::open(site.path);
+  EXPECT_EQ(briefly(other), "G1 - #1");
+  {
+    WriteTxn txn = other.write();  // This one with full durability.
+    txn.insert(girder(2, "G2"));
+    txn.commit();
+  }
+  site.insert(girder(3, "G3"));
+  EXPECT_EQ(briefly(other), "G1 - #1, G2 - #2, G3 - #3");
+  EXPECT_EQ(verify(other.read()).problem_count, 0U);
+}
+
 TEST(Store, ReadOnlyReadsAndRefusesToWrite) {
   const TemporaryFolder folder;
   { Store::create(folder.path("site.pmk")); }

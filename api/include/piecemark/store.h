@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "piecemark/component.h"
 #include "piecemark/drawing.h"
+#include "piecemark/durability.h"
 #include "piecemark/error.h"
 #include "piecemark/export.h"
 #include "piecemark/read_txn.h"
@@ -30,6 +32,8 @@ struct OpenOptions {
   bool write_older_format = false;
   // How long write() waits for another writer before it throws busy.
   std::uint32_t busy_timeout_ms = 10'000;
+  // What commits of this store wait for.
+  Durability durability = Durability::full;
   // Address space for the map, not memory. Grows by itself; a single transaction cannot outgrow it.
   std::uint64_t map_size_bytes = std::uint64_t{64} << 30;
 };
@@ -82,6 +86,14 @@ class PIECEMARK_API Store {
   // Begins the write transaction; waits for other writers.
   // Errors  busy, read_only, format_too_old, disk_full, reopen_needed
   WriteTxn write();
+
+  // Makes a small change in a commit that it may share with changes that other threads make at the same time: they wait
+  // for the disk once instead of once each. Returns once it is committed. Changes are as if made one after the other;
+  // one that throws leaves nothing, and the exception goes to its own caller.
+  // `change` gets the transaction, and leaves commit() and rollback() to this call. It may run on another thread, and
+  // more than once: where a change of the group fails, the others start again.
+  // Errors  those of write() and commit(), and whatever `change` throws
+  void write_grouped(const std::function<void(WriteTxn& txn)>& change);
 
   StoreInfo info() const;
   const std::string& path() const;

@@ -67,7 +67,7 @@ class PIECEMARK_API WriteTxn {
   std::string next_instance_identifier(const std::optional<Uuid>& drawing_id,
                                        std::string_view piece_mark) const;
 
-  // Durable when it returns.
+  // Durable when it returns, unless OpenOptions::durability says less.
   // Errors  disk_full  nothing was stored
   //         io_error   it is unknown what reached the disk: close the store, open it again, and look
   void commit();
@@ -75,8 +75,10 @@ class PIECEMARK_API WriteTxn {
 
  private:
   friend class Store;
+  friend WriteTxnState& state_of(WriteTxn& transaction);
   explicit WriteTxn(std::unique_ptr<WriteTxnState> state);
   WriteTxnState& state() const;
+  void require_own_end() const;
   std::unique_ptr<WriteTxnState> state_;
 };
 
