@@ -189,6 +189,48 @@ Parsed parse_offset(Scanner& in) {
   return {west ? -offset : offset, std::nullopt};
 }
 
+// Two digits; 100 or more where they are none.
+unsigned two_digits(const char* text) {
+  const unsigned tens = static_cast<unsigned char>(text[0]) - unsigned{'0'};
+  const unsigned ones = static_cast<unsigned char>(text[1]) - unsigned{'0'};
+  return tens < 10 && ones < 10 ? tens * 10 + ones : 100;
+}
+
+// Reads "2025-01-21T10:00:00Z", with or without six digits of a second, where every field is in its usual range:
+// what this program writes, and most others. Whatever else is left to the scanner, which knows what is wrong with it.
+std::optional<std::int64_t> parse_usual(std::string_view text) {
+  const bool has_fraction = text.size() == 27;
+  if ((!has_fraction && text.size() != 20) || text.back() != 'Z') return std::nullopt;
+  if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':')
+    return std::nullopt;
+  const char* const at = text.data();
+  const unsigned century = two_digits(at);
+  const unsigned year_of_century = two_digits(at + 2);
+  const unsigned month = two_digits(at + 5);
+  const unsigned day = two_digits(at + 8);
+  const unsigned hour = two_digits(at + 11);
+  const unsigned minute = two_digits(at + 14);
+  const unsigned second = two_digits(at + 17);
+  if (century > 99 || year_of_century > 99 || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  const auto year = static_cast<int>(century * 100 + year_of_century);
+  if (year == 0 || !is_date(year, month, day)) return std::nullopt;
+  std::int64_t fraction = 0;
+  if (has_fraction) {
+    const unsigned high = two_digits(at + 20);
+    const unsigned middle = two_digits(at + 22);
+    const unsigned low = two_digits(at + 24);
+    if (text[19] != '.' || high > 99 || middle > 99 || low > 99) return std::nullopt;
+    fraction = std::int64_t{high} * 10'000 + middle * 100 + low;
+  }
+  return days_of(year, month, day) * kDay + hour * kHour + minute * kMinute + second * kSecond + fraction;
+}
+
+char* write_two_digits(char* to, unsigned value) {
+  to[0] = static_cast<char>('0' + value / 10);
+  to[1] = static_cast<char>('0' + value % 10);
+  return to + 2;
+}
+
 }  // namespace
 
 Timestamp Timestamp::now() {
@@ -196,6 +238,7 @@ Timestamp Timestamp::now() {
 }
 
 std::variant<Timestamp, ErrorCode> Timestamp::parse(std::string_view text) {
+  if (const auto microseconds = parse_usual(text)) return Timestamp{*microseconds};
   Scanner in(text);
   in.skip_blanks();
   const Parsed date = parse_date(in);
@@ -221,7 +264,7 @@ std::variant<Timestamp, ErrorCode> Timestamp::parse(std::string_view text) {
   return Timestamp{microseconds};
 }
 
-std::string Timestamp::to_string() const {
+char* Timestamp::write_text(char* to) const {
   std::int64_t day = microseconds / kDay;
   std::int64_t rest = microseconds % kDay;
   if (rest < 0) {
@@ -233,14 +276,35 @@ std::string Timestamp::to_string() const {
   if (day % kDaysPerEra < 0) --eras;
   const std::chrono::year_month_day date{sys_days(days(day - eras * kDaysPerEra))};
   const long long year = static_cast<int>(date.year()) + eras * 400;
+  if (year >= 0 && year <= 9999) {
+    to = write_two_digits(to, static_cast<unsigned>(year) / 100);
+    to = write_two_digits(to, static_cast<unsigned>(year) % 100);
+  } else {
+    to += std::snprintf(to, kTextSizeMax, "%04lld", year);
+  }
+  *to++ = '-';
+  to = write_two_digits(to, static_cast<unsigned>(date.month()));
+  *to++ = '-';
+  to = write_two_digits(to, static_cast<unsigned>(date.day()));
+  const auto second_of_day = static_cast<unsigned>(rest / kSecond);
+  *to++ = 'T';
+  to = write_two_digits(to, second_of_day / 3600);
+  *to++ = ':';
+  to = write_two_digits(to, second_of_day / 60 % 60);
+  *to++ = ':';
+  to = write_two_digits(to, second_of_day % 60);
+  const auto fraction = static_cast<unsigned>(rest % kSecond);
+  *to++ = '.';
+  to = write_two_digits(to, fraction / 10'000);
+  to = write_two_digits(to, fraction / 100 % 100);
+  to = write_two_digits(to, fraction % 100);
+  *to++ = 'Z';
+  return to;
+}
 
-  std::array<char, 48> text{};
-  const int size =
-      std::snprintf(text.data(), text.size(), "%04lld-%02u-%02uT%02lld:%02lld:%02lld.%06lldZ", year,
-                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                    static_cast<long long>(rest / kHour), static_cast<long long>(rest / kMinute % 60),
-                    static_cast<long long>(rest / kSecond % 60), static_cast<long long>(rest % kSecond));
-  return {text.data(), static_cast<std::size_t>(size)};
+std::string Timestamp::to_string() const {
+  std::array<char, kTextSizeMax> text{};
+  return {text.data(), write_text(text.data())};
 }
 
 }  // namespace piecemark

@@ -34,11 +34,52 @@ struct Generator {
   RandomPool random;
 };
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+// The value of a hexadecimal digit of either case; kNoDigit for every other character.
+constexpr std::uint8_t kNoDigit = 0xFF;
+constexpr std::array<std::uint8_t, 256> kHexValues = [] {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(kNoDigit);
+  for (std::uint8_t i = 0; i < 10; ++i) values['0' + i] = i;
+  for (std::uint8_t i = 0; i < 6; ++i) {
+    const auto value = static_cast<std::uint8_t>(10 + i);
+    values['a' + i] = value;
+    values['A' + i] = value;
+  }
+  return values;
+}();
+
+std::uint8_t hex_value(char c) {
+  return kHexValues[static_cast<unsigned char>(c)];
+}
+
+// Both digits of every byte.
+constexpr std::array<std::array<char, 2>, 256> kHexDigits = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> digits{};
+  for (std::size_t byte = 0; byte < digits.size(); ++byte) {
+    digits[byte] = {kDigits[byte >> 4], kDigits[byte & 0x0FU]};
+  }
+  return digits;
+}();
+
+// Where the digits of each byte stand in the usual form, 8-4-4-4-12.
+constexpr std::array<std::uint8_t, 16> kDigitsAt{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+constexpr std::array<std::uint8_t, 4> kHyphensAt{8, 13, 18, 23};
+
+// Reads the usual form alone; most texts have it.
+bool parse_usual(std::string_view text, Uuid& id) {
+  if (text.size() != Uuid::kTextSize) return false;
+  for (const std::uint8_t at : kHyphensAt) {
+    if (text[at] != '-') return false;
+  }
+  unsigned seen = 0;
+  for (std::size_t byte = 0; byte < id.bytes.size(); ++byte) {
+    const unsigned high = hex_value(text[kDigitsAt[byte]]);
+    const unsigned low = hex_value(text[kDigitsAt[byte] + 1U]);
+    seen |= high | low;
+    id.bytes[byte] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  return seen < 16;
 }
 
 }  // namespace
@@ -68,30 +109,33 @@ Uuid Uuid::generate() {
 }
 
 std::optional<Uuid> Uuid::parse(std::string_view text) {
-  if (text.size() >= 2 && text.front() == '{' && text.back() == '}') text = text.substr(1, text.size() - 2);
   Uuid id;
+  if (parse_usual(text, id)) return id;
+  if (text.size() >= 2 && text.front() == '{' && text.back() == '}') text = text.substr(1, text.size() - 2);
   std::size_t at = 0;
   for (std::size_t byte = 0; byte < id.bytes.size(); ++byte) {
     if (byte > 0 && byte % 2 == 0 && at < text.size() && text[at] == '-') ++at;
     if (at + 2 > text.size()) return std::nullopt;
-    const int high = hex_value(text[at]);
-    const int low = hex_value(text[at + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    id.bytes[byte] = static_cast<std::uint8_t>(high * 16 + low);
+    const unsigned high = hex_value(text[at]);
+    const unsigned low = hex_value(text[at + 1]);
+    if (high == kNoDigit || low == kNoDigit) return std::nullopt;
+    id.bytes[byte] = static_cast<std::uint8_t>(high << 4 | low);
     at += 2;
   }
   return at == text.size() ? std::optional(id) : std::nullopt;
 }
 
-std::string Uuid::to_string() const {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(36);
+char* Uuid::write_text(char* to) const {
   for (std::size_t byte = 0; byte < bytes.size(); ++byte) {
-    if (byte == 4 || byte == 6 || byte == 8 || byte == 10) text += '-';
-    text += kDigits[bytes[byte] >> 4];
-    text += kDigits[bytes[byte] & 0x0FU];
+    std::memcpy(to + kDigitsAt[byte], kHexDigits[bytes[byte]].data(), 2);
   }
+  for (const std::uint8_t at : kHyphensAt) to[at] = '-';
+  return to + kTextSize;
+}
+
+std::string Uuid::to_string() const {
+  std::string text(kTextSize, '\0');
+  write_text(text.data());
   return text;
 }
 

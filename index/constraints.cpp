@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "json_text.h"
+#include "text_scan.h"
 
 namespace piecemark::index {
 namespace {
@@ -123,6 +124,28 @@ Verdict check_columns(const Format& format, const Columns& columns, JsonFinding&
   return verdict;
 }
 
+// Whether the row has nothing that check_columns would look at twice: short ASCII, valid JSON, time stamps in range.
+// Most rows have; what is wrong with another, if anything, is for check_columns to say. `json` as there.
+bool is_usual(const Format& format, const ComponentRow& row, JsonFinding& json) {
+  bool is_usual = true;
+  for_each_column(row, [&](Column column, const auto& value) {
+    if (!is_usual || !has_value(value)) return;
+    is_usual = format.has(column);
+    if (const auto instant = timestamp_in(value)) is_usual = is_usual && is_in_range(*instant);
+    const auto text = text_in(value);
+    if (!text || !is_usual) return;
+    if (column != Column::bounding_box) {
+      is_usual = text->size() <= info_of(column).max_code_points && is_plain_ascii(*text);
+    } else if (text->size() <= kBoundingBoxBytesMax && is_plain_ascii(*text)) {
+      json = inspect_json(*text);
+      is_usual = json.is_valid;
+    } else {
+      is_usual = false;
+    }
+  });
+  return is_usual;
+}
+
 Verdict not_null_violation(std::string_view table, std::string_view column) {
   return Violation{ErrorCode::not_null_violation,
                    {},
@@ -138,6 +161,7 @@ Violation input_violation(ErrorCode code, std::string_view column, std::string m
 }
 
 Verdict check_characters(std::string_view column, std::string_view text) {
+  if (is_plain_ascii(text)) return std::nullopt;
   if (!simdjson::validate_utf8(text.data(), text.size())) {
     return input_violation(ErrorCode::character_not_in_repertoire, column,
                            std::string(column) + " is not valid UTF-8");
@@ -151,7 +175,9 @@ Verdict check_characters(std::string_view column, std::string_view text) {
 
 Verdict check_input(const Format& format, ComponentRow& row, std::string& json) {
   JsonFinding finding;
-  if (auto verdict = check_columns(format, row, finding)) return verdict;
+  if (!is_usual(format, row, finding)) {
+    if (auto verdict = check_columns(format, row, finding)) return verdict;
+  }
   if (!row.bounding_box) return std::nullopt;
   if (finding.has_blanks) {
     json = without_blanks(*row.bounding_box);

@@ -2,6 +2,8 @@
 
 #include <bitset>
 
+#include "text_scan.h"
+
 namespace piecemark::index {
 namespace {
 
@@ -18,13 +20,18 @@ bool is_hex(char c) {
 // One pass from left to right. Nesting is a stack of bits (object or array), so depth costs no recursion.
 class Inspector {
  public:
-  Inspector(std::string_view text, std::size_t depth_max) : text_(text), depth_max_(depth_max) {}
+  Inspector(std::string_view text, std::size_t depth_max, std::vector<JsonMemberSpan>* members)
+      : begin_(text.data()),
+        at_(begin_),
+        end_(begin_ + text.size()),
+        depth_max_(depth_max),
+        members_(members) {}
 
   JsonFinding run() {
     skip_blanks();
     if (value()) {
       skip_blanks();
-      if (at_ < text_.size()) fail("something behind the value");
+      if (at_ < end_) fail("something behind the value");
     }
     finding_.is_valid = finding_.problem.empty();
     return finding_;
@@ -34,15 +41,15 @@ class Inspector {
   bool fail(std::string_view problem) {
     if (finding_.problem.empty()) {
       finding_.problem = problem;
-      finding_.error_offset = at_;
+      finding_.error_offset = static_cast<std::size_t>(at_ - begin_);
     }
     return false;
   }
 
-  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  char peek() const { return at_ < end_ ? *at_ : '\0'; }
 
   bool take(char c) {
-    if (peek() != c || at_ == text_.size()) return false;
+    if (at_ == end_ || *at_ != c) return false;
     ++at_;
     return true;
   }
@@ -56,7 +63,7 @@ class Inspector {
     for (;;) {
       if (peek() == '{' || peek() == '[') {
         if (depth_ == depth_max_) return fail("nesting deeper than 1000");
-        const bool is_object = text_[at_++] == '{';
+        const bool is_object = *at_++ == '{';
         is_object_[depth_++] = is_object;
         skip_blanks();
         if (!take(is_object ? '}' : ']')) {
@@ -70,6 +77,7 @@ class Inspector {
       // Behind a value: close what ends here, then go on to the next member of what is left open.
       for (;;) {
         if (depth_ == 0) return true;
+        if (depth_ == 1) end_member();
         skip_blanks();
         const bool in_object = is_object_[depth_ - 1];
         if (take(in_object ? '}' : ']')) {
@@ -86,11 +94,28 @@ class Inspector {
 
   bool name() {
     if (peek() != '"') return fail("expected a name in double quotes");
+    const char* const start = at_;
     if (!string()) return false;
+    const char* const end = at_;
     skip_blanks();
     if (!take(':')) return fail("expected :");
     skip_blanks();
+    if (depth_ == 1 && members_ != nullptr) begin_member(start, end);
     return true;
+  }
+
+  // A member of the outermost object, from its name to its value; a value of an outermost array is none.
+  void begin_member(const char* name_start, const char* name_end) {
+    members_->push_back({.name = {name_start, name_end}, .name_has_escapes = has_escapes_});
+    value_start_ = at_;
+    has_escapes_ = false;
+  }
+  void end_member() {
+    if (members_ == nullptr || members_->empty()) return;
+    JsonMemberSpan& member = members_->back();
+    member.value = {value_start_, at_};
+    member.value_has_escapes = has_escapes_;
+    has_escapes_ = false;
   }
 
   bool scalar() {
@@ -109,7 +134,7 @@ class Inspector {
   }
 
   bool word(std::string_view expected) {
-    if (text_.substr(at_, expected.size()) != expected) return fail("expected a value");
+    if (!std::string_view(at_, end_).starts_with(expected)) return fail("expected a value");
     at_ += expected.size();
     return true;
   }
@@ -121,7 +146,7 @@ class Inspector {
   }
 
   bool number() {
-    const std::size_t start = at_;
+    const char* const start = at_;
     take('-');
     if (!take('0') && !digits()) {
       return fail(at_ == start ? "expected a value" : "expected a digit");
@@ -137,12 +162,12 @@ class Inspector {
   bool string() {
     ++at_;
     for (;;) {
-      if (at_ == text_.size()) return fail("a string that does not end");
-      const char c = text_[at_];
-      if (static_cast<unsigned char>(c) < 0x20) return fail("a control character in a string");
-      ++at_;
-      if (c == '"') return true;
-      if (c == '\\' && !escape()) return false;
+      at_ = end_of_plain(at_, end_);
+      if (at_ == end_) return fail("a string that does not end");
+      if (static_cast<unsigned char>(*at_) < 0x20) return fail("a control character in a string");
+      if (*at_++ == '"') return true;
+      has_escapes_ = true;
+      if (!escape()) return false;
     }
   }
 
@@ -161,18 +186,28 @@ class Inspector {
     return true;
   }
 
-  std::string_view text_;
+  const char* begin_;
+  const char* at_;
+  const char* end_;
   std::size_t depth_max_;
-  std::size_t at_ = 0;
   std::size_t depth_ = 0;
   std::bitset<kJsonDepthMax + 8> is_object_;
   JsonFinding finding_;
+
+  std::vector<JsonMemberSpan>* members_;  // nullptr where nobody asks for them
+  const char* value_start_ = nullptr;
+  bool has_escapes_ = false;  // any string since the last name or value of the outermost object
 };
 
 }  // namespace
 
 JsonFinding inspect_json(std::string_view text, std::size_t depth_max) {
-  return Inspector(text, depth_max).run();
+  return Inspector(text, depth_max, nullptr).run();
+}
+
+JsonFinding inspect_json(std::string_view text, std::size_t depth_max, std::vector<JsonMemberSpan>& members) {
+  members.clear();
+  return Inspector(text, depth_max, &members).run();
 }
 
 std::string without_blanks(std::string_view json) {

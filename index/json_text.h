@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace piecemark::index {
 
@@ -20,9 +21,19 @@ struct JsonFinding {
   std::string_view problem;      // empty where it is valid
 };
 
-// The text must be valid UTF-8. depth_max may be up to kJsonDepthMax + 8.  Cost  about 2 ns a byte, no
+// A member of an object, as it stands in the JSON; strings with their quotes.
+struct JsonMemberSpan {
+  std::string_view name;
+  std::string_view value;
+  bool name_has_escapes = false;
+  bool value_has_escapes = false;  // in any string of it
+};
+
+// The text must be valid UTF-8. depth_max may be up to kJsonDepthMax + 8.  Cost  about 1 ns a byte, no
 // memory.
 JsonFinding inspect_json(std::string_view text, std::size_t depth_max = kJsonDepthMax);
+// The same, with the members of the outermost object, if the text is one; they borrow from the text.
+JsonFinding inspect_json(std::string_view text, std::size_t depth_max, std::vector<JsonMemberSpan>& members);
 
 // Drops the blanks between the tokens of valid JSON.
 std::string without_blanks(std::string_view json);

@@ -28,21 +28,35 @@ struct CsvRecord {
   bool is_last = false;              // after this problem nobody can tell where the next record begins
 };
 
+// Takes records apart. Fields borrow from the text and from the splitter, until its next call.
+class CsvSplitter {
+ public:
+  // A record that ends within its line and has no problem; false, and no fields, for every other one.
+  bool split_line(std::string_view line, std::vector<CsvField>& fields);
+  // Any record; what is wrong with it becomes its problem.
+  void split(std::string_view text, CsvRecord& record);
+
+ private:
+  bool take_quoted(const char*& at, const char* end, std::vector<CsvField>& fields);
+
+  std::string values_;  // fields without quotes; never grows while fields point into it
+};
+
 class CsvReader {
  public:
   explicit CsvReader(LineReader& lines) : lines_(lines) {}
   // The next record; false at the end. Empty lines are skipped. Valid until the next call.
   bool next(CsvRecord& record);
-  // The last record as it stands in the file.
+  // The last record as it stands in the file, without its line end. Valid until the next call.
   std::string_view raw() const { return raw_; }
 
  private:
-  bool gather(CsvRecord& record);
-  void split(CsvRecord& record);
+  void gather(std::string_view line, CsvRecord& record);
 
   LineReader& lines_;
-  std::string raw_;     // the record as it stands in the file
-  std::string values_;  // the fields without quotes; never grows while fields point into it
+  CsvSplitter splitter_;
+  std::string_view raw_;
+  std::string gathered_;  // the lines of a record that has several
 };
 
 void append_csv_header(std::string& to);

@@ -6,33 +6,13 @@
 namespace piecemark::text {
 namespace {
 
-constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::uint64_t kRowsBetweenReports = 8192;
-
-// Gathers rows into pieces.
-class Gatherer {
- public:
-  explicit Gatherer(const TextSink& sink) : sink_(sink) {}
-
-  std::string& text() { return text_; }
-  void end_row() {
-    if (text_.size() >= kPieceBytes) flush();
-  }
-  void flush() {
-    sink_(text_);
-    text_.clear();
-  }
-
- private:
-  const TextSink& sink_;
-  std::string text_;
-};
 
 }  // namespace
 
 void export_components(const ReadTxn& snapshot, TextFormat format, const TextSink& sink,
                        const RowProgress& on_progress) {
-  Gatherer out(sink);
+  WriteBehind out(sink);
   if (format == TextFormat::csv) append_csv_header(out.text());
   std::uint64_t rows = 0;
   for (const ComponentView& component : snapshot.sorted()) {
@@ -45,12 +25,12 @@ void export_components(const ReadTxn& snapshot, TextFormat format, const TextSin
     out.end_row();
     if (++rows % kRowsBetweenReports == 0 && on_progress) on_progress(rows);
   }
-  out.flush();
+  out.finish();
   if (on_progress) on_progress(rows);
 }
 
 void export_drawings(const ReadTxn& snapshot, TextFormat format, const TextSink& sink) {
-  Gatherer out(sink);
+  WriteBehind out(sink);
   if (format == TextFormat::csv) append_csv_drawing_header(out.text());
   for (const Drawing& drawing : snapshot.drawings()) {
     if (format == TextFormat::csv) {
@@ -61,7 +41,7 @@ void export_drawings(const ReadTxn& snapshot, TextFormat format, const TextSink&
     }
     out.end_row();
   }
-  out.flush();
+  out.finish();
 }
 
 }  // namespace piecemark::text

@@ -3,16 +3,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
-#include <string_view>
 
-#include "api/text/import.h"
+#include "api/text/text_format.h"
+#include "api/text/write_behind.h"
 #include "piecemark/store.h"
 
 namespace piecemark::text {
 
-// Takes the text piece by piece, in pieces of some 64 KiB.
-using TextSink = std::function<void(std::string_view piece)>;
 using RowProgress = std::function<void(std::uint64_t rows)>;
 
 // In the order drawing, mark, instance, id; NULL last.

@@ -8,20 +8,13 @@
 #include <optional>
 #include <string>
 
+#include "api/text/text_format.h"
 #include "piecemark/store.h"
 
 namespace piecemark::text {
 
-enum class TextFormat : std::uint8_t { csv, ndjson };
-
-// By extension (.csv; .ndjson, .jsonl, .json).
-std::optional<TextFormat> text_format_of(const std::string& path);
-
 struct ImportOptions {
-  struct Source {
-    std::string path;  // "-" is standard input
-    TextFormat format = TextFormat::ndjson;
-  };
+  using Source = TextSource;
   std::optional<Source> drawings;
   std::optional<Source> components;
   OnConflict on_conflict = OnConflict::fail;

@@ -26,16 +26,21 @@ class LineReader {
   std::uint64_t line_number() const { return line_number_; }  // of the last line; the first is 1
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_total() const { return bytes_total_; }  // 0 where nobody knows
+  // Whether next() may have to wait for others: a pipe, a terminal.
+  bool may_wait() const { return may_wait_; }
   const std::string& path() const { return path_; }
 
  private:
   bool fill();
+  std::string_view unread() const { return std::string_view(buffer_).substr(begin_, end_ - begin_); }
 
   std::string path_;
   engine::os::File file_;
   std::string buffer_;
   std::size_t begin_ = 0;  // of what has not been returned yet
+  std::size_t end_ = 0;    // of what has been read; behind it is room
   bool at_end_ = false;
+  bool may_wait_ = true;
   std::uint64_t line_number_ = 0;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_total_ = 0;

@@ -1,12 +1,11 @@
 #include "api/text/json_reader.h"
 
 #include "index/constraints.h"
-#include "index/json_text.h"
 
 namespace piecemark::text {
 namespace {
 
-using simdjson::ondemand::json_type;
+using index::JsonMemberSpan;
 
 // Rows lie in an envelope of at most two levels.
 constexpr std::size_t kDepthMax = index::kJsonDepthMax + 2;
@@ -15,54 +14,79 @@ Violation malformed(std::string message) {
   return index::input_violation(ErrorCode::invalid_text_representation, {}, std::move(message));
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto end = text.find_last_not_of(" \t\r\n");
-  return end == std::string_view::npos ? std::string_view() : text.substr(0, end + 1);
+JsonMember::Kind kind_of(std::string_view value) {
+  switch (value.front()) {
+    case '"':
+      return JsonMember::Kind::string;
+    case '{':
+      return JsonMember::Kind::object;
+    case '[':
+      return JsonMember::Kind::array;
+    case 't':
+    case 'f':
+      return JsonMember::Kind::boolean;
+    case 'n':
+      return JsonMember::Kind::null;
+    default:
+      return JsonMember::Kind::number;
+  }
 }
 
-simdjson::error_code read_value(simdjson::ondemand::value value, JsonMember& member) {
-  json_type type{};
-  if (const auto error = value.type().get(type)) return error;
-  switch (type) {
-    case json_type::string:
-      member.kind = JsonMember::Kind::string;
-      member.raw = trimmed(value.raw_json_token());
-      // The grammar was checked before, so that only half of a surrogate pair can fail here.
-      member.is_text = value.get_string().get(member.text) == simdjson::SUCCESS;
-      return simdjson::SUCCESS;
-    case json_type::object: {
-      member.kind = JsonMember::Kind::object;
-      simdjson::ondemand::object object;
-      if (const auto error = value.get_object().get(object)) return error;
-      return object.raw_json().get(member.raw);
-    }
-    case json_type::array: {
-      member.kind = JsonMember::Kind::array;
-      simdjson::ondemand::array array;
-      if (const auto error = value.get_array().get(array)) return error;
-      return array.raw_json().get(member.raw);
-    }
-    case json_type::number:
-      member.kind = JsonMember::Kind::number;
-      break;
-    case json_type::boolean:
-      member.kind = JsonMember::Kind::boolean;
-      break;
-    case json_type::null:
-      member.kind = JsonMember::Kind::null;
-      break;
-  }
-  member.raw = trimmed(value.raw_json_token());
-  return simdjson::SUCCESS;
+std::string_view inside(std::string_view quoted) {
+  return quoted.substr(1, quoted.size() - 2);
 }
+
+// Names that were seen, as one bit each of a word. The names of a row's columns have bits of their own, so that a
+// row of them needs no comparison of names.
+class SeenNames {
+ public:
+  static constexpr unsigned bit_of(std::string_view name) {
+    if (name.empty()) return 0;
+    const auto first = static_cast<unsigned char>(name.front());
+    const auto last = static_cast<unsigned char>(name.back());
+    return (static_cast<unsigned>(name.size()) * 2 + first + last) % 64;
+  }
+  // False: the name was certainly not added before.
+  bool may_contain(std::string_view name) const { return (bits_ >> bit_of(name) & 1U) != 0; }
+  void add(std::string_view name) { bits_ |= std::uint64_t{1} << bit_of(name); }
+
+ private:
+  std::uint64_t bits_ = 0;
+};
+
+constexpr bool columns_have_bits_of_their_own() {
+  std::uint64_t bits = 0;
+  for (const ColumnInfo& info : kColumns) {
+    const std::uint64_t bit = std::uint64_t{1} << SeenNames::bit_of(info.name);
+    if ((bits & bit) != 0) return false;
+    bits |= bit;
+  }
+  return true;
+}
+static_assert(columns_have_bits_of_their_own());
 
 }  // namespace
+
+// The characters of a string that has escapes. Its grammar was checked before, so that only half of a surrogate
+// pair can fail here.
+bool JsonReader::resolve(std::string_view token, std::string_view& text) {
+  padded_.assign(token);
+  padded_.resize(token.size() + simdjson::SIMDJSON_PADDING, ' ');
+  const simdjson::padded_string_view padded(padded_.data(), token.size(), padded_.size());
+  simdjson::ondemand::document document;
+  std::string_view characters;
+  if (parser_.iterate(padded).get(document) || document.get_string().get(characters)) return false;
+  const std::size_t start = resolved_.size();
+  resolved_ += characters;
+  text = std::string_view(resolved_).substr(start);
+  return true;
+}
 
 std::variant<const std::vector<JsonMember>*, Violation> JsonReader::read_object(std::string_view json) {
   if (!simdjson::validate_utf8(json.data(), json.size())) {
     return index::input_violation(ErrorCode::character_not_in_repertoire, {}, "the line is not valid UTF-8");
   }
-  if (const index::JsonFinding finding = index::inspect_json(json, kDepthMax); !finding.is_valid) {
+  if (const auto finding = index::inspect_json(json, kDepthMax, spans_); !finding.is_valid) {
     return malformed("the line is not valid JSON: " + std::string(finding.problem) + " at byte " +
                      std::to_string(finding.error_offset + 1));
   }
@@ -70,30 +94,26 @@ std::variant<const std::vector<JsonMember>*, Violation> JsonReader::read_object(
     return malformed("the line is not a JSON object");
   }
 
-  padded_.assign(json);
-  padded_.resize(json.size() + simdjson::SIMDJSON_PADDING, ' ');
+  resolved_.clear();
+  resolved_.reserve(json.size());
   members_.clear();
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object object;
-  auto error = parser_.iterate(simdjson::padded_string_view(padded_.data(), json.size(), padded_.size()))
-                   .get(document);
-  if (!error) error = document.get_object().get(object);
-  if (!error) {
-    for (auto field : object) {
-      JsonMember member;
-      simdjson::ondemand::value value;
-      if ((error = field.unescaped_key().get(member.name))) break;
-      if ((error = field.value().get(value))) break;
-      if ((error = read_value(value, member))) break;
-      if (member.kind != JsonMember::Kind::string) member.text = member.raw;
-      if (find_member(members_, member.name) != nullptr) {
-        return malformed("the name \"" + std::string(member.name) + "\" occurs twice");
-      }
-      members_.push_back(member);
+  SeenNames seen;
+  for (const JsonMemberSpan& span : spans_) {
+    JsonMember& member = members_.emplace_back();
+    member.name = inside(span.name);
+    if (span.name_has_escapes && !resolve(span.name, member.name)) {
+      return malformed(std::string("the line cannot be read as JSON: ") +
+                       simdjson::error_message(simdjson::STRING_ERROR));
     }
+    member.kind = kind_of(span.value);
+    member.raw = span.value;
+    member.text = member.kind == JsonMember::Kind::string ? inside(span.value) : span.value;
+    if (member.kind == JsonMember::Kind::string && span.value_has_escapes)
+      member.is_text = resolve(span.value, member.text);
+    if (seen.may_contain(member.name) && find_member(members_, member.name) != &member)
+      return malformed("the name \"" + std::string(member.name) + "\" occurs twice");
+    seen.add(member.name);
   }
-  if (error)
-    return malformed(std::string("the line cannot be read as JSON: ") + simdjson::error_message(error));
   return &members_;
 }
 

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "index/json_text.h"
 #include "piecemark/error.h"
 
 namespace piecemark::text {
@@ -24,15 +25,19 @@ struct JsonMember {
 
 class JsonReader {
  public:
-  // The members of the object, in their order. Valid until the next call.
+  // The members of the object, in their order. Valid until the next call, and no longer than the text.
   // Errors  invalid_text_representation  no JSON, no object, a name that occurs twice
   //         character_not_in_repertoire  invalid UTF-8
   std::variant<const std::vector<JsonMember>*, Violation> read_object(std::string_view json);
 
  private:
+  bool resolve(std::string_view token, std::string_view& text);
+
+  std::vector<index::JsonMemberSpan> spans_;
+  std::vector<JsonMember> members_;
   simdjson::ondemand::parser parser_;
   std::string padded_;
-  std::vector<JsonMember> members_;
+  std::string resolved_;  // strings that had escapes; never grows while members point into it
 };
 
 // The member of this name, or nullptr.

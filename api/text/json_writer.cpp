@@ -1,27 +1,60 @@
 #include "api/text/json_writer.h"
 
-#include <charconv>
+#include <array>
 #include <cmath>
 
 #include "api/text/number_text.h"
+#include "index/text_scan.h"
 
 namespace piecemark::text {
 namespace {
+
+// A quote, a backslash or a control character.
+void append_escaped(std::string& to, char c) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  switch (c) {
+    case '"':
+      to += "\\\"";
+      break;
+    case '\\':
+      to += "\\\\";
+      break;
+    case '\n':
+      to += "\\n";
+      break;
+    case '\r':
+      to += "\\r";
+      break;
+    case '\t':
+      to += "\\t";
+      break;
+    default:
+      to += "\\u00";
+      to += kDigits[static_cast<unsigned char>(c) >> 4];
+      to += kDigits[static_cast<unsigned char>(c) & 0x0FU];
+  }
+}
 
 class ValueWriter {
  public:
   explicit ValueWriter(std::string& to) : to_(to) {}
 
-  void operator()(const Uuid& id) { append_json_string(to_, id.to_string()); }
+  void operator()(const Uuid& id) {
+    std::array<char, Uuid::kTextSize + 2> quoted;  // NOLINT(*-member-init): written before it is read
+    append_quoted(quoted.data(), id.write_text(quoted.data() + 1));
+  }
   void operator()(std::string_view text) { append_json_string(to_, text); }
-  void operator()(std::int32_t number) { to_ += std::to_string(number); }
+  void operator()(std::int32_t number) { append_int32(to_, number); }
   void operator()(double number) {
     const bool is_word = !std::isfinite(number);
     if (is_word) to_ += '"';
     append_double(to_, number);
     if (is_word) to_ += '"';
   }
-  void operator()(const Timestamp& instant) { append_json_string(to_, instant.to_string()); }
+  void operator()(const Timestamp& instant) {
+    std::array<char, Timestamp::kTextSizeMax + 2> quoted;  // NOLINT(*-member-init): as above
+    append_quoted(quoted.data(), instant.write_text(quoted.data() + 1));
+  }
   template <class T>
   void operator()(const std::optional<T>& value) {
     if (value) {
@@ -32,40 +65,52 @@ class ValueWriter {
   }
 
  private:
+  // The text lies behind room for one quote, and before room for another.
+  void append_quoted(char* start, char* end) {
+    *start = '"';
+    *end = '"';
+    to_.append(start, end + 1);
+  }
+
   std::string& to_;
 };
+
+// Every column's name as a member of an object has it: ,"name":
+constexpr std::size_t kMemberNameMax = 24;
+struct MemberName {
+  std::array<char, kMemberNameMax> text{};
+  std::size_t size = 0;
+};
+constexpr std::array<MemberName, kColumns.size()> kMemberNames = [] {
+  std::array<MemberName, kColumns.size()> names;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto add = [&name = names[i]](char c) { name.text[name.size++] = c; };
+    add(',');
+    add('"');
+    for (const char c : kColumns[i].name) add(c);
+    add('"');
+    add(':');
+  }
+  return names;
+}();
+
+constexpr std::string_view member_name(Column column) {
+  const MemberName& name = kMemberNames[static_cast<std::size_t>(column) - 1];
+  return {name.text.data(), name.size};
+}
 
 }  // namespace
 
 void append_json_string(std::string& to, std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   to += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        to += "\\\"";
-        break;
-      case '\\':
-        to += "\\\\";
-        break;
-      case '\n':
-        to += "\\n";
-        break;
-      case '\r':
-        to += "\\r";
-        break;
-      case '\t':
-        to += "\\t";
-        break;
-      default:
-        if (const auto byte = static_cast<unsigned char>(c); byte < 0x20) {
-          to += "\\u00";
-          to += kDigits[byte >> 4];
-          to += kDigits[byte & 0x0FU];
-        } else {
-          to += c;
-        }
-    }
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (;;) {
+    const char* const special = index::end_of_plain(at, end);
+    to.append(at, special);
+    if (special == end) break;
+    append_escaped(to, *special);
+    at = special + 1;
   }
   to += '"';
 }
@@ -107,16 +152,19 @@ JsonObject& JsonObject::add_nullable(std::string_view name, const std::optional<
 }
 
 void append_json(std::string& to, const ComponentRow& row, ColumnSet columns) {
-  JsonObject object(to);
+  to += '{';
+  bool is_first = true;
   for_each_column(row, [&](Column column, const auto& value) {
     if (!columns.contains(column)) return;
-    std::string& out = object.begin(info_of(column).name);
+    to += member_name(column).substr(is_first ? 1 : 0);
+    is_first = false;
     if (column != Column::bounding_box) {
-      ValueWriter{out}(value);
+      ValueWriter{to}(value);
     } else {
-      out += row.bounding_box.value_or("null");
+      to += row.bounding_box.value_or("null");
     }
   });
+  to += '}';
 }
 
 void append_json(std::string& to, const Drawing& drawing) {

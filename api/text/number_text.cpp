@@ -29,6 +29,17 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+// A number as it mostly comes: digits, perhaps behind a minus sign, and neither zero nor out of range, which take a
+// closer look. False where that is not all of the text.
+template <class T>
+bool parse_usual(std::string_view text, T& value) {
+  const char* const end = text.data() + text.size();
+  const std::size_t sign = text.starts_with('-') ? 1 : 0;
+  if (text.size() == sign || !is_digit(text[sign])) return false;
+  const auto parsed = std::from_chars(text.data(), end, value);
+  return parsed.ec == std::errc() && parsed.ptr == end && value != 0;
+}
+
 bool is_zero(std::string_view digits) {
   const std::string_view mantissa = digits.substr(0, digits.find_first_of("eE"));
   return mantissa.find_first_of("123456789") == std::string_view::npos;
@@ -37,6 +48,7 @@ bool is_zero(std::string_view digits) {
 }  // namespace
 
 std::variant<double, ErrorCode> parse_double(std::string_view text) {
+  if (double usual = 0; parse_usual(text, usual) && std::isfinite(usual)) return usual;
   std::string_view digits = trimmed(text);
   const bool is_negative = digits.starts_with('-');
   if (is_negative || digits.starts_with('+')) digits.remove_prefix(1);
@@ -60,6 +72,7 @@ std::variant<double, ErrorCode> parse_double(std::string_view text) {
 }
 
 std::variant<std::int32_t, ErrorCode> parse_int32(std::string_view text) {
+  if (std::int32_t usual = 0; parse_usual(text, usual)) return usual;
   std::string_view digits = trimmed(text);
   if (digits.starts_with('+')) {
     digits.remove_prefix(1);
@@ -82,10 +95,16 @@ void append_double(std::string& to, double value) {
   } else if (value == 0 && std::signbit(value)) {
     to += "-0.0";  // "-0" is an integer to many readers of JSON, and loses its sign there.
   } else {
-    std::array<char, 32> digits{};
+    std::array<char, 32> digits;  // NOLINT(*-member-init): written before it is read
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
     to.append(digits.data(), end);
   }
+}
+
+void append_int32(std::string& to, std::int32_t value) {
+  std::array<char, 16> digits;  // NOLINT(*-member-init): written before it is read
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  to.append(digits.data(), end);
 }
 
 }  // namespace piecemark::text

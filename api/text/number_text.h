@@ -17,5 +17,6 @@ std::variant<std::int32_t, ErrorCode> parse_int32(std::string_view text);
 
 // The shortest digits that read back to the same bits; "NaN", "Infinity", "-Infinity".
 void append_double(std::string& to, double value);
+void append_int32(std::string& to, std::int32_t value);
 
 }  // namespace piecemark::text

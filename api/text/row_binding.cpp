@@ -36,6 +36,10 @@ Violation malformed(std::string_view column, std::string message) {
 
 // Sets one column from text. One overload for each type that a column can have.
 Verdict set_from_text(std::string_view name, std::string_view text, ColumnValue<Uuid>& value) {
+  if (const auto usual = Uuid::parse(text)) {
+    value = *usual;
+    return std::nullopt;
+  }
   auto id = parse_uuid(name, text);
   if (auto* violation = std::get_if<Violation>(&id)) return std::move(*violation);
   value = std::get<Uuid>(id);
@@ -121,6 +125,42 @@ Verdict set_from_json(const JsonMember& member, ColumnValue<T>& value) {
   return set_from_text(member.name, member.text, value);
 }
 
+// Calls visit with the value of one column.
+template <class Visitor>
+Verdict with_column(ComponentColumns& columns, Column column, const Visitor& visit) {
+  switch (column) {
+    case Column::id:
+      return visit(columns.id);
+    case Column::drawing_id:
+      return visit(columns.drawing_id);
+    case Column::piece_mark:
+      return visit(columns.piece_mark);
+    case Column::instance_identifier:
+      return visit(columns.instance_identifier);
+    case Column::component_type:
+      return visit(columns.component_type);
+    case Column::quantity:
+      return visit(columns.quantity);
+    case Column::material_type:
+      return visit(columns.material_type);
+    case Column::location_x:
+      return visit(columns.location_x);
+    case Column::location_y:
+      return visit(columns.location_y);
+    case Column::bounding_box:
+      return visit(columns.bounding_box);
+    case Column::confidence_score:
+      return visit(columns.confidence_score);
+    case Column::review_status:
+      return visit(columns.review_status);
+    case Column::created_at:
+      return visit(columns.created_at);
+    case Column::updated_at:
+      return visit(columns.updated_at);
+  }
+  return std::nullopt;
+}
+
 // bounding_box takes any JSON value, as the text that it is.
 Verdict set_bounding_box(const JsonMember& member, ColumnValue<std::string>& value) {
   if (member.kind == Kind::null) {
@@ -140,16 +180,11 @@ std::variant<Uuid, Violation> parse_uuid(std::string_view column, std::string_vi
 }
 
 Verdict bind_text(ComponentColumns& columns, Column column, std::optional<std::string_view> text) {
-  Verdict verdict;
-  for_each_column(columns, [&](Column each, auto& value) {
-    if (each != column) return;
-    if (text) {
-      verdict = set_from_text(info_of(column).name, *text, value);
-    } else {
-      value = std::nullopt;
-    }
+  return with_column(columns, column, [&](auto& value) -> Verdict {
+    if (text) return set_from_text(info_of(column).name, *text, value);
+    value = std::nullopt;
+    return std::nullopt;
   });
-  return verdict;
 }
 
 Verdict bind_text(DrawingColumns& columns, std::string_view name, std::optional<std::string_view> text) {
@@ -164,20 +199,20 @@ Verdict bind_text(DrawingColumns& columns, std::string_view name, std::optional<
 }
 
 Verdict bind_json(ComponentColumns& columns, const std::vector<JsonMember>& members) {
+  std::size_t expected = 0;  // Most rows have their columns in order.
   for (const JsonMember& member : members) {
-    const auto column = column_named(member.name);
+    std::optional<Column> column;
+    if (expected < kColumns.size() && kColumns[expected].name == member.name) {
+      column = kColumns[expected].column;
+    } else {
+      column = column_named(member.name);
+    }
     if (!column) return malformed({}, "components has no column " + shown(member.name));
-    Verdict verdict;
-    for_each_column(columns, [&](Column each, auto& value) {
-      if (each != *column) return;
-      if constexpr (std::is_same_v<decltype(value), ColumnValue<std::string>&>) {
-        if (each == Column::bounding_box) {
-          verdict = set_bounding_box(member, value);
-          return;
-        }
-      }
-      verdict = set_from_json(member, value);
-    });
+    expected = static_cast<std::size_t>(*column);
+    Verdict verdict =
+        *column == Column::bounding_box
+            ? set_bounding_box(member, columns.bounding_box)
+            : with_column(columns, *column, [&](auto& value) { return set_from_json(member, value); });
     if (verdict) return verdict;
   }
   return std::nullopt;

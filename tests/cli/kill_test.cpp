@@ -41,14 +41,18 @@ class KillTest : public ::testing::Test {
     rest.insert(rest.begin(), PIECEMARK_PROGRAM);
     return rest;
   }
+  std::vector<std::string> import(const std::string& file) const {
+    return words({"import", file, "--drawings", folder_.path("drawings.csv"), "--components",
+                  folder_.path("components.csv")});
+  }
   // Runs the program and kills it at a random instant up to a little longer than it took at the most so far.
-  void kill_in_the_middle(const std::vector<std::string>& program) {
+  void kill_in_the_middle(const std::vector<std::string>& program, int signal = SIGKILL) {
     Background running(program);
     const auto longest = std::max<std::int64_t>(longest_us_, 2'000);
     std::this_thread::sleep_for(
         std::chrono::microseconds(std::uniform_int_distribution<std::int64_t>(0, longest)(random_)));
-    running.send(SIGKILL);
-    if (running.wait() == 128 + SIGKILL) ++killed_;
+    running.send(signal);
+    if (running.wait() == 128 + signal) ++killed_;
   }
   // How long the program takes when nobody kills it.
   void time(const std::vector<std::string>& program) {
@@ -70,10 +74,6 @@ class KillTest : public ::testing::Test {
 };
 
 TEST_F(KillTest, ImportIsAllOrNothing) {
-  const auto import = [&](const std::string& file) {
-    return words({"import", file, "--drawings", folder_.path("drawings.csv"), "--components",
-                  folder_.path("components.csv")});
-  };
   time(import(folder_.path("timed.pmk")));
   for (int i = 0; i < kills(); ++i) {
     const std::string file = folder_.path("site.pmk");
@@ -87,6 +87,22 @@ TEST_F(KillTest, ImportIsAllOrNothing) {
     WriteTxn next = store.write();
     next.insert({.piece_mark = "after"});
     next.commit();
+  }
+  EXPECT_GT(killed_, 0);
+}
+
+// Ctrl-C, too, ends an import at once, whatever its threads are doing.
+TEST_F(KillTest, InterruptedImportIsAllOrNothing) {
+  time(import(folder_.path("timed.pmk")));
+  for (int i = 0; i < 10; ++i) {
+    const std::string file = folder_.path("site.pmk");
+    std::filesystem::remove(file);
+    Store::create(file);
+    kill_in_the_middle(import(file), SIGINT);
+    const Store store = Store::open(file);
+    const std::uint64_t components = store.info().components;
+    ASSERT_TRUE(components == 0 || components == kRows) << components;
+    expect_clean(store);
   }
   EXPECT_GT(killed_, 0);
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 
 namespace piecemark {
@@ -69,6 +70,25 @@ TEST(Timestamp, EpochAndEdgesHaveTheirNumbers) {
   EXPECT_EQ(std::get<Timestamp>(Timestamp::parse("2000-01-01T00:00:00Z")).microseconds, 946'684'800'000'000);
   EXPECT_EQ(read("0001-01-01T00:00:00Z"), "0001-01-01T00:00:00.000000Z");
   EXPECT_EQ(read("294246-12-31T23:59:59.999999Z"), "294246-12-31T23:59:59.999999Z");
+}
+
+// A blank in front sends a text the long way, and changes nothing.
+TEST(Timestamp, BothWaysOfReadingAgree) {
+  std::mt19937 random(5);
+  for (int i = 0; i < 300'000; ++i) {
+    std::string text = i % 2 == 0 ? "2024-02-29T10:00:00Z" : "1999-12-31T23:59:59.123456Z";
+    for (std::size_t n = random() % 4; n > 0; --n)
+      text[random() % text.size()] = "0123456789-:T.Z "[random() % 16];
+    ASSERT_EQ(read(text), read(" " + text)) << text;
+  }
+}
+
+TEST(Timestamp, EveryNumberHasAText) {
+  EXPECT_EQ((Timestamp{std::numeric_limits<std::int64_t>::min()}.to_string()),
+            "-290308-12-21T19:59:05.224192Z");
+  EXPECT_EQ((Timestamp{std::numeric_limits<std::int64_t>::max()}.to_string()),
+            "294247-01-10T04:00:54.775807Z");
+  EXPECT_EQ((Timestamp{Timestamp::kFirst - 1}.to_string()), "0000-12-31T23:59:59.999999Z");
 }
 
 TEST(Timestamp, TextReadsBackToTheSameInstant) {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,6 +30,26 @@ TEST(Uuid, RefusesWhatPostgresqlRefuses) {
                            "urn:uuid:a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
                            "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11-"}) {
     EXPECT_FALSE(Uuid::parse(text)) << text;
+  }
+}
+
+// Braces send a text the long way, and change nothing.
+TEST(Uuid, BothWaysOfReadingAgree) {
+  std::mt19937 random(2);
+  for (int i = 0; i < 200'000; ++i) {
+    std::string text(kText);
+    for (std::size_t n = random() % 3; n > 0; --n)
+      text[random() % text.size()] = "09afAF-gG/:@`"[random() % 13];
+    ASSERT_EQ(Uuid::parse(text), Uuid::parse("{" + text + "}")) << text;
+  }
+}
+
+TEST(Uuid, TextReadsBack) {
+  std::mt19937 random(3);
+  for (int i = 0; i < 10'000; ++i) {
+    Uuid id;
+    for (std::uint8_t& byte : id.bytes) byte = static_cast<std::uint8_t>(random());
+    ASSERT_EQ(Uuid::parse(id.to_string()), id);
   }
 }
 

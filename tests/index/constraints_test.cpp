@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <random>
 
 namespace piecemark::index {
 namespace {
@@ -115,6 +116,57 @@ TEST(Constraints, NullsInNotNullColumnsAreNamed) {
   EXPECT_EQ(check_not_null(ComponentColumns{.piece_mark = std::nullopt})->code,
             ErrorCode::not_null_violation);
   EXPECT_FALSE(check_not_null(ComponentColumns{.quantity = std::nullopt}));
+}
+
+// Rows that need no closer look are judged as the columns of an update are, which always get one.
+TEST(Constraints, RowsAndColumnsGetTheSameVerdict) {
+  static const std::string kTexts[] = {"",
+                                       "G1",
+                                       "pending",
+                                       std::string(10, 'x'),
+                                       std::string(11, 'x'),
+                                       std::string(51, 'x'),
+                                       std::string(101, 'x'),
+                                       repeated("\xC3\xA9", 10),
+                                       "\xFF",
+                                       std::string("a\0b", 3)};
+  static const std::string kJson[] = {
+      "{\"x\":1}", "[1, 2]",       "null",     "{",
+      "",          "\"\xC3\xA9\"", "\"\xFF\"", "[" + std::string(kBoundingBoxBytesMax, '1') + "]"};
+  static const Timestamp kInstants[] = {
+      {0}, {Timestamp::kFirst}, {Timestamp::kFirst - 1}, {Timestamp::kLast + 1}};
+  std::mt19937 random(6);
+  const auto any = [&](const auto& from) { return from[random() % std::size(from)]; };
+  int fitting = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    // Most columns fit, so that every check decides some rows.
+    const auto text = [&] { return random() % 4 == 0 ? any(kTexts) : kTexts[1]; };
+    Component component{.piece_mark = text(), .instance_identifier = text(), .component_type = text()};
+    if (random() % 2 == 0) component.instance_identifier = std::nullopt;
+    component.material_type = text();
+    component.review_status = text();
+    component.bounding_box = random() % 4 == 0 ? kJson[random() % 7] : kJson[0];
+    if (i % 1000 == 0) component.bounding_box = kJson[7];
+    component.created_at = random() % 4 == 0 ? any(kInstants) : kInstants[0];
+    const ComponentColumns columns{.id = component.id,
+                                   .piece_mark = component.piece_mark,
+                                   .instance_identifier = component.instance_identifier,
+                                   .component_type = component.component_type,
+                                   .quantity = component.quantity,
+                                   .material_type = component.material_type,
+                                   .bounding_box = component.bounding_box,
+                                   .review_status = component.review_status,
+                                   .created_at = component.created_at,
+                                   .updated_at = component.updated_at};
+    const Format& format = *format_numbered(1 + random() % 2);
+    const auto shown = [](const Verdict& verdict) { return verdict ? verdict->message : "fits"; };
+    ComponentRow row = row_of(component);
+    std::string json;
+    const std::string found = shown(check_input(format, row, json));
+    ASSERT_EQ(found, shown(check_input(format, columns)));
+    fitting += found == "fits" ? 1 : 0;
+  }
+  EXPECT_GT(fitting, 1'000);
 }
 
 }  // namespace

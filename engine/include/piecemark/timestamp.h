@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,6 +31,9 @@ struct PIECEMARK_API Timestamp {
 
   // "2025-01-21T10:00:00.123456Z", always with six digits of a second.
   std::string to_string() const;
+  // Writes it without a string; there must be room for kTextSizeMax characters. Returns their end.
+  static constexpr std::size_t kTextSizeMax = 32;
+  char* write_text(char* to) const;
 
   friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
 };

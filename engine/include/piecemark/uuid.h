@@ -2,6 +2,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -27,6 +28,9 @@ struct PIECEMARK_API Uuid {
 
   // 36 characters, lower case.
   std::string to_string() const;
+  // Writes them without a string; there must be room. Returns their end.
+  static constexpr std::size_t kTextSize = 36;
+  char* write_text(char* to) const;
 
   friend auto operator<=>(const Uuid&, const Uuid&) = default;
 };
