@@ -22,7 +22,7 @@ TEST(Export, WritesEveryRowInOrder) {
   std::string json;
   std::string csv;
   append_csv_header(csv);
-  for (const ComponentView component : snapshot.sorted()) {
+  for (const ComponentView& component : snapshot.sorted()) {
     append_json(json, component.row());
     json += '\n';
     append_csv(csv, component.row());
