@@ -21,16 +21,20 @@ constexpr std::string_view kDefaultSizes = "10000,100000,1000000";
 constexpr std::uint64_t kSizeMin = 1'000;
 constexpr int kShortIterations = 2;
 
-// All operations at all sizes on one contender. Runs size after size and keeps the fixture of one at a time.
+// All operations at all sizes on all contenders. Runs size after size and keeps the workload and the fixtures of one at a
+// time.
 class Suite {
  public:
-  Suite(const ContenderInfo& info, IdOrder id_order, int iterations_max)
-      : info_(info), id_order_(id_order), iterations_max_(iterations_max) {}
+  Suite(std::span<const ContenderInfo> infos, IdOrder id_order, int iterations_max)
+      : infos_(infos), id_order_(id_order), iterations_max_(iterations_max), fixtures_(infos.size()) {}
 
   void register_benchmarks(const std::vector<std::uint64_t>& sizes) {
     for (const std::uint64_t components : sizes) {
       for (const Operation& operation : operations()) {
-        if (offers(info_, operation.needs)) register_benchmark(operation, components);
+        for (std::size_t contender = 0; contender < infos_.size(); ++contender) {
+          if (offers(infos_[contender], operation.needs))
+            register_benchmark(operation, components, contender);
+        }
       }
     }
   }
@@ -38,36 +42,44 @@ class Suite {
   bool has_failed() const { return has_failed_; }
 
  private:
-  void register_benchmark(const Operation& operation, std::uint64_t components) {
-    const std::string name = std::string(operation.name) + "/" + std::to_string(components);
+  void register_benchmark(const Operation& operation, std::uint64_t components, std::size_t contender) {
+    const ContenderInfo& info = infos_[contender];
+    std::string name = std::string(operation.name) + "/" + std::to_string(components);
+    if (infos_.size() > 1) name += "/" + info.name;
     auto* const benchmark = benchmark::RegisterBenchmark(
-        name.c_str(),
-        [this, &operation, components](benchmark::State& state) { run(state, operation, components); });
-    if (operation.clock == Clock::wall || clock_of_reads(info_) == Clock::wall) benchmark->UseRealTime();
+        name.c_str(), [this, &operation, components, contender](benchmark::State& state) {
+          run(state, operation, components, contender);
+        });
+    if (operation.clock == Clock::wall || clock_of_reads(info) == Clock::wall) benchmark->UseRealTime();
     if (operation.iterations != 0) benchmark->Iterations(std::min(operation.iterations, iterations_max_));
   }
 
-  void run(benchmark::State& state, const Operation& operation, std::uint64_t components) {
+  void run(benchmark::State& state, const Operation& operation, std::uint64_t components,
+           std::size_t contender) {
     try {
-      operation.run(state, fixture(components));
+      operation.run(state, fixture(components, contender));
     } catch (const std::exception& error) {
       has_failed_ = true;
       state.SkipWithError(error.what());
     }
   }
 
-  Fixture& fixture(std::uint64_t components) {
-    if (!fixture_ || fixture_->workload().total().rows != components) {
-      fixture_.reset();
-      fixture_ = std::make_unique<Fixture>(info_, components, id_order_);
+  Fixture& fixture(std::uint64_t components, std::size_t contender) {
+    if (!workload_ || workload_->total().rows != components) {
+      for (auto& fixture : fixtures_) fixture.reset();
+      workload_.reset();
+      workload_ = std::make_unique<Workload>(components, id_order_);
     }
-    return *fixture_;
+    auto& fixture = fixtures_[contender];
+    if (!fixture) fixture = std::make_unique<Fixture>(infos_[contender], *workload_);
+    return *fixture;
   }
 
-  const ContenderInfo& info_;
+  std::span<const ContenderInfo> infos_;
   IdOrder id_order_;
   int iterations_max_;
-  std::unique_ptr<Fixture> fixture_;
+  std::unique_ptr<Workload> workload_;
+  std::vector<std::unique_ptr<Fixture>> fixtures_;  // of each contender
   bool has_failed_ = false;
 };
 
@@ -110,6 +122,10 @@ std::optional<std::string> take_flag(int& argc, char** argv, std::string_view na
 }
 
 int run_benchmarks(int argc, char** argv, const ContenderInfo& info) {
+  return run_benchmarks(argc, argv, std::span(&info, 1));
+}
+
+int run_benchmarks(int argc, char** argv, std::span<const ContenderInfo> infos) {
   benchmark::Initialize(&argc, argv);
   const std::vector<std::uint64_t> sizes =
       parse_sizes(take_flag(argc, argv, "--sizes").value_or(std::string(kDefaultSizes)));
@@ -124,10 +140,12 @@ int run_benchmarks(int argc, char** argv, const ContenderInfo& info) {
     std::cerr << argv[0] << ": --ids is time_ordered or random\n";
     return 2;
   }
-  benchmark::AddCustomContext("contender", info.name);
-  benchmark::AddCustomContext("contender_version", info.version);
+  std::string names = infos.front().name;
+  for (const ContenderInfo& info : infos.subspan(1)) names += "," + info.name;
+  benchmark::AddCustomContext("contender", names);
+  benchmark::AddCustomContext("contender_version", infos.front().version);
 
-  Suite suite(info, ids == "random" ? IdOrder::random : IdOrder::time_ordered,
+  Suite suite(infos, ids == "random" ? IdOrder::random : IdOrder::time_ordered,
               is_short ? kShortIterations : std::numeric_limits<int>::max());
   suite.register_benchmarks(sizes);
   if (benchmark::RunSpecifiedBenchmarks() == 0) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@ inline constexpr int kNotInstalled = 77;
 // Benchmark, --sizes=N,N..., --ids=time_ordered|random, and --short=yes, which commits only twice where it would
 // more often: for tests. Returns the exit status: 1 where a benchmark failed, 2 for usage.
 int run_benchmarks(int argc, char** argv, const ContenderInfo& info);
+// The same for several contenders, which take turns at every operation. Names of benchmarks end in theirs.
+int run_benchmarks(int argc, char** argv, std::span<const ContenderInfo> infos);
 
 // Takes "NAME=VALUE", or "NAME" and the argument after it, out of the arguments and returns the value.
 std::optional<std::string> take_flag(int& argc, char** argv, std::string_view name);

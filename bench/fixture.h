@@ -80,12 +80,11 @@ class MigrationFixture {
   bool are_mapped_ = false;
 };
 
-// What the benchmarks of one size share: the workload, and stores that hold it, each made when first asked
-// for. Who changes rows changes them back.
+// What the benchmarks of one size and contender share: the workload, and stores that hold it, each made when first
+// asked for. Who changes rows changes them back.
 class Fixture {
  public:
-  Fixture(const ContenderInfo& info, std::uint64_t components, IdOrder id_order)
-      : info_(info), workload_(components, id_order) {}
+  Fixture(const ContenderInfo& info, const Workload& workload) : info_(info), workload_(workload) {}
 
   const Workload& workload() const { return workload_; }
   std::unique_ptr<TemporaryStore> new_store() const {
@@ -103,7 +102,7 @@ class Fixture {
 
  private:
   const ContenderInfo& info_;
-  Workload workload_;
+  const Workload& workload_;
   std::unique_ptr<TemporaryStore> loaded_;
   std::unique_ptr<MigrationFixture> migration_;
 };

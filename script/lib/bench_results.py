@@ -82,6 +82,15 @@ def summarise(reports, id_order, rounds, root):
     }
 
 
+def by_contender(report):
+    """The report of a program that runs several contenders, one for each of them."""
+    parts = {}
+    for entry in report["benchmarks"]:
+        contender = entry["name"].split("/")[2]
+        parts.setdefault(contender, {"context": report["context"], "benchmarks": []})["benchmarks"].append(entry)
+    return parts
+
+
 def collect(reports):
     """Both by operation and size, then by contender: values, and the times before and after the upgrade."""
     values = collections.defaultdict(lambda: collections.defaultdict(list))

@@ -6,14 +6,34 @@ from bench_results import CHECKSUM, OPERATIONS, QUESTIONS
 
 
 def print_all(results, ours):
-    print_machine(results["machine"])
-    print(results["compiler"])
-    print(", ".join(f"{name} {version}" for name, version in results["contenders"].items()))
-    print(f"median of {rounds(results['rounds'])}, {results['id_order'].replace('_', '-')} ids\n")
+    print_circumstances(results, ", ".join(f"{name} {version}" for name, version in results["contenders"].items()))
     print_comparison(results["benchmarks"], ours, [name for name in results["contenders"] if name != ours])
     if results["across_upgrade"]:
         print()
         print_across_upgrade(results["across_upgrade"])
+
+
+def print_layouts(results):
+    layouts = list(results["contenders"])
+    print_circumstances(results, f"Piecemark {results['contenders'][layouts[0]]}, its layouts alone")
+    rows = [["operation", "components", "unit", *layouts, "spread"]]
+    found = {(entry["operation"], entry["components"]): entry["contenders"] for entry in results["benchmarks"]}
+    for size in sorted({size for _, size in found}):
+        for operation in OPERATIONS:
+            if values := found.get((operation.name, size)):
+                medians = [amount(values[name]["median"]) for name in layouts]
+                spread = max(spread_of(value["rounds"]) for value in values.values())
+                rows.append([operation.label, f"{size:,}", operation.unit, *medians, f"{spread:.1f}x"])
+    print_table(rows)
+    print("\nSpread: slowest round to the fastest, of the layout where they differ most.")
+    print_cost_of_checksum(results["benchmarks"])
+
+
+def print_circumstances(results, versions):
+    print_machine(results["machine"])
+    print(results["compiler"])
+    print(versions)
+    print(f"median of {rounds(results['rounds'])}, {results['id_order'].replace('_', '-')} ids\n")
 
 
 def rounds(number):
@@ -36,15 +56,19 @@ def print_comparison(benchmarks, ours, others):
             if ours in values:
                 rows.append(comparison_row(operation, size, values, ours, others))
     print_table(rows)
-    checksums = [
-        value["median"]
-        for (operation, _), values in found.items()
-        if operation == CHECKSUM.name
-        for value in values.values()
-    ]
     print(f"\n÷: the number of that contender divided by {ours}'s. Above 1 {ours} is faster, or smaller.")
     print("A dash: cannot be done there.")
     print(f"Spread: slowest round of {ours} to its fastest.")
+    print_cost_of_checksum(benchmarks)
+
+
+def print_cost_of_checksum(benchmarks):
+    checksums = [
+        value["median"]
+        for entry in benchmarks
+        if entry["operation"] == CHECKSUM.name
+        for value in entry["contenders"].values()
+    ]
     if checksums:
         print(f"Every row read includes {statistics.median(checksums):.0f} ns for its checksum.")
 

@@ -1,4 +1,4 @@
-// What every layout promises, held against a plain model. A further layout is one more line in kLayouts.
+// What every layout promises, held against a plain model, for the layouts that the program says (layout_cases.h).
 #include "index/layout.h"
 
 #include <gtest/gtest.h>
@@ -12,9 +12,7 @@
 
 #include "api/text/json_writer.h"
 #include "engine/record.h"
-#include "index/catalogue.h"
-#include "index/ordered.h"
-#include "index/packed.h"
+#include "layout_cases.h"
 #include "tests/support/temporary.h"
 
 namespace piecemark::index {
@@ -22,35 +20,6 @@ namespace {
 
 using testing::error_of;
 using testing::TemporaryFolder;
-
-struct LayoutCase {
-  std::string name;
-  std::uint32_t format;
-  bool nulls_not_distinct;
-  unsigned hash_bits = 32;  // of packed layouts: with few of them, many rows have the same hash
-};
-
-const std::vector<LayoutCase> kLayouts{
-    {"ordered_format_1", 1, false},
-    {"ordered_format_1_nulls_not_distinct", 1, true},
-    {"ordered_format_2", 2, false},
-    {"ordered_format_2_nulls_not_distinct", 2, true},
-    {"packed", 3, false},
-    {"packed_nulls_not_distinct", 3, true},
-    {"packed_with_2_bits_of_hash", 3, false, 2},
-    {"packed_without_hash", 3, false, 0},
-    {"packed_without_hash_nulls_not_distinct", 3, true, 0},
-};
-
-std::unique_ptr<Layout> make_layout(const LayoutCase& of, const engine::Environment& environment) {
-  const Format& format = *format_numbered(of.format);
-  const engine::Table rows = table(environment, format.rows);
-  const engine::Table index = table(environment, format.index);
-  if (format.layout == LayoutKind::ordered) {
-    return std::make_unique<OrderedLayout>(format, of.nulls_not_distinct, rows, index);
-  }
-  return std::make_unique<PackedLayout>(of.nulls_not_distinct, rows, index, RowHasher{of.hash_bits});
-}
 
 std::string text_of(const ComponentRow& row) {
   std::string text;
@@ -125,9 +94,28 @@ std::string text_of(const RowKey& key) {
 class LayoutTest : public ::testing::TestWithParam<LayoutCase> {
  protected:
   LayoutTest() {
-    engine::Environment::create(folder_.path("store"), kTables, [](engine::WriteTransaction&) {});
-    environment_ = engine::Environment::open(folder_.path("store"), kTables, {});
-    layout_ = make_layout(GetParam(), *environment_);
+    engine::Environment::create(folder_.path("store"), table_names_, [](engine::WriteTransaction&) {});
+    environment_ = engine::Environment::open(folder_.path("store"), table_names_, {});
+    layout_ = GetParam().make(tables_of(GetParam()));
+  }
+
+  static std::vector<LayoutCase> all_layouts() {
+    LayoutCases cases = layout_cases();
+    cases.tested.insert(cases.tested.end(), cases.sources.begin(), cases.sources.end());
+    return cases.tested;
+  }
+  static std::vector<std::string_view> all_tables() {
+    std::set<std::string_view> tables;
+    for (const LayoutCase& layout : all_layouts()) tables.insert(layout.tables.begin(), layout.tables.end());
+    return {tables.begin(), tables.end()};
+  }
+  std::vector<engine::Table> tables_of(const LayoutCase& layout) const {
+    std::vector<engine::Table> tables;
+    for (const std::string_view name : layout.tables) {
+      const auto at = std::find(table_names_.begin(), table_names_.end(), name);
+      tables.push_back(environment_->table(static_cast<std::size_t>(at - table_names_.begin())));
+    }
+    return tables;
   }
 
   static std::string read(const std::unique_ptr<RowCursor>& cursor) {
@@ -251,7 +239,8 @@ class LayoutTest : public ::testing::TestWithParam<LayoutCase> {
   }
 
   TemporaryFolder folder_;
-  const Format& format_ = *format_numbered(GetParam().format);
+  const Format& format_ = *GetParam().format;
+  const std::vector<std::string_view> table_names_ = all_tables();
   std::shared_ptr<engine::Environment> environment_;
   std::unique_ptr<Layout> layout_;
   Model model_{format_, GetParam().nulls_not_distinct};
@@ -333,7 +322,7 @@ TEST_P(LayoutTest, RandomOperationsOnManyRowsAgreeWithTheModel) {
   ids_ = 2000;
   instances_ = 500;
   run_random_operations(12'000, 1000, true);
-  if (format_.layout == LayoutKind::packed) {
+  if (format_.has(Column::instance_identifier)) {
     EXPECT_GT(model_.rows().size(), 500U);
   }
 }
@@ -343,12 +332,11 @@ TEST_P(LayoutTest, IsFilledFromEveryOther) {
     const Component component = random_component();
     if (!model_.conflict_of(component, std::nullopt)) model_.rows()[component.id] = component;
   }
-  for (const LayoutCase& other : kLayouts) {
-    const Format& format = *format_numbered(other.format);
+  for (const LayoutCase& other : all_layouts()) {
     const bool is_alike =
-        format.columns == format_.columns && other.nulls_not_distinct == GetParam().nulls_not_distinct;
-    if (!is_alike || format.rows == format_.rows) continue;
-    const auto source = make_layout(other, *environment_);
+        other.format->columns == format_.columns && other.nulls_not_distinct == GetParam().nulls_not_distinct;
+    if (!is_alike || other.tables == GetParam().tables) continue;
+    const auto source = other.make(tables_of(other));
     engine::WriteTransaction transaction = environment_->begin_write();
     const auto writer = source->writer(transaction);
     for (const auto& [id, row] : model_.rows()) ASSERT_FALSE(writer->insert(row_of(row)));
@@ -365,21 +353,42 @@ TEST_P(LayoutTest, IsFilledFromEveryOther) {
   }
 }
 
+// Two rows with the same key, a NULL in it, which only a source with NULLS DISTINCT can have.
+TEST_P(LayoutTest, IsNotFilledWithTwoRowsOfOneKey) {
+  for (const LayoutCase& other : all_layouts()) {
+    const bool is_looser = !other.nulls_not_distinct && GetParam().nulls_not_distinct &&
+                           other.format->columns == format_.columns && other.tables != GetParam().tables;
+    if (!is_looser) continue;
+    const auto source = other.make(tables_of(other));
+    engine::WriteTransaction transaction = environment_->begin_write();
+    const auto writer = source->writer(transaction);
+    for (int i = 0; i < 2; ++i) {
+      const Component component{.id = Uuid::generate(), .piece_mark = "G1"};
+      ASSERT_FALSE(writer->insert(row_of(component)));
+    }
+    writer->flush();
+    const FillWatch watch{[](FillWatch::Pass) {}, [] {}};
+    EXPECT_EQ(error_of([&] { layout_->fill(transaction, *source, transaction, watch); }),
+              ErrorCode::corrupt_file)
+        << other.name;
+  }
+}
+
 // Damage in every byte of every value is reported by verify, and never read as another row.
 TEST_P(LayoutTest, DamagedValuesAreReported) {
+  Component component = random_component();
+  component.drawing_id = Uuid{};
   {
     engine::WriteTransaction transaction = environment_->begin_write();
-    Component component = random_component();
-    component.drawing_id = Uuid{};
     insert(transaction, component);
     transaction.commit();
   }
-  for (const TableId id : {format_.rows, format_.index}) {
+  for (const engine::Table& table : tables_of(GetParam())) {
     engine::WriteTransaction transaction = environment_->begin_write();
     std::string key;
     std::string value;
     {
-      engine::Cursor cursor(transaction, table(*environment_, id));
+      engine::Cursor cursor(transaction, table);
       ASSERT_TRUE(cursor.first());
       key = cursor.key();
       value = cursor.value();
@@ -387,15 +396,17 @@ TEST_P(LayoutTest, DamagedValuesAreReported) {
     for (std::size_t byte = 0; byte < value.size(); ++byte) {
       std::string changed = value;
       changed[byte] = static_cast<char>(changed[byte] ^ 0x10);
-      transaction.put(table(*environment_, id), key, changed);
+      transaction.put(table, key, changed);
       std::size_t problems = 0;
       layout_->verify(
           transaction, [](const ComponentRow&) {}, [&](const std::string&) { ++problems; });
       ASSERT_GT(problems, 0U) << "byte " << byte;
-      // By id, all tables are read.
-      ASSERT_EQ(testing::error_of([&] {
+      // Together, these read all tables.
+      ASSERT_EQ(error_of([&] {
                   read(layout_->all_by_key(transaction));
                   read(layout_->all_by_id(transaction));
+                  layout_->find(transaction, component.drawing_id, component.piece_mark,
+                                component.instance_identifier);
                 }),
                 ErrorCode::corrupt_record)
           << "byte " << byte;
@@ -415,17 +426,23 @@ TEST_P(LayoutTest, MissingAndForeignEntriesAreReported) {
     return count;
   };
   EXPECT_EQ(problems(), 0U);
-  transaction.clear(table(*environment_, format_.index));
-  EXPECT_GT(problems(), 0U) << "a row without entry";
-  layout_->clear(transaction);
-  std::string entry(engine::kChecksumSize, '\0');
-  entry.append(16, '\x05');
-  engine::seal({table(*environment_, format_.index).name, "key"}, entry);
-  transaction.put(table(*environment_, format_.index), "key", entry);
-  EXPECT_GT(problems(), 0U) << "an entry without row";
+  const std::vector<engine::Table> tables = tables_of(GetParam());
+  for (std::size_t i = 1; i < tables.size(); ++i) {
+    transaction.clear(tables[i]);
+    EXPECT_GT(problems(), 0U) << "a row without entry in " << tables[i].name;
+    layout_->clear(transaction);
+    std::string entry(engine::kChecksumSize, '\0');
+    entry.append(16, '\x05');
+    engine::seal({tables[i].name, "key"}, entry);
+    transaction.put(tables[i], "key", entry);
+    EXPECT_GT(problems(), 0U) << "an entry without row in " << tables[i].name;
+    layout_->clear(transaction);
+    insert(transaction, component);
+    EXPECT_EQ(problems(), 0U);
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LayoutTest, ::testing::ValuesIn(kLayouts),
+INSTANTIATE_TEST_SUITE_P(All, LayoutTest, ::testing::ValuesIn(layout_cases().tested),
                          [](const auto& layout) { return layout.param.name; });
 
 }  // namespace
