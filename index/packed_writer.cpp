@@ -1,7 +1,6 @@
 #include "packed_writer.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "engine/bytes.h"
@@ -25,6 +24,8 @@ constexpr std::uint64_t kReservedBytes = std::uint64_t{64} << 20;
 constexpr std::size_t kFreshCapacity = kBlockCapacity * 19 / 20;
 // A block below this size looks for a neighbour to lie together with.
 constexpr std::size_t kSmallSize = kBlockCapacity / 2;
+// Below this size it shares the rows of a neighbour even if both stay.
+constexpr std::size_t kTinySize = kBlockCapacity / 4;
 // Two blocks become one where this holds both.
 constexpr std::size_t kMergedSizeMax = kBlockCapacity * 17 / 20;
 // A block that overflows shares its rows with a neighbour up to this size instead of being split.
@@ -66,82 +67,6 @@ std::string last_key_of(const DrawingKey& drawing) {
 }
 
 }  // namespace
-
-void RowBuffer::add(RowHash hash, const ComponentRow& row) {
-  if (rows_.empty() || rows_.back().row.drawing_id != row.drawing_id) ++runs_;
-  HashedRow& added = rows_.emplace_back(HashedRow{hash, row});
-  added.row.piece_mark = copied(row.piece_mark);
-  for (auto* text : {&added.row.instance_identifier, &added.row.component_type, &added.row.material_type,
-                     &added.row.bounding_box, &added.row.review_status}) {
-    if (*text) *text = copied(**text);
-  }
-}
-
-std::string_view RowBuffer::copied(std::string_view text) {
-  if (text.empty()) return "";
-  if (text.size() > kChunkBytes / 16) {
-    char* const at = large_.emplace_back(new char[text.size()]).get();
-    std::memcpy(at, text.data(), text.size());
-    large_bytes_ += text.size();
-    return {at, text.size()};
-  }
-  if (text.size() > left_in_chunk_) {
-    if (chunks_used_ == chunks_.size()) chunks_.emplace_back(new char[kChunkBytes]);
-    ++chunks_used_;
-    left_in_chunk_ = kChunkBytes;
-  }
-  char* const at = chunks_[chunks_used_ - 1].get() + (kChunkBytes - left_in_chunk_);
-  std::memcpy(at, text.data(), text.size());
-  left_in_chunk_ -= text.size();
-  return {at, text.size()};
-}
-
-void RowBuffer::clear() {
-  rows_.clear();
-  large_.clear();
-  large_bytes_ = 0;
-  runs_ = 0;
-  chunks_used_ = 0;
-  left_in_chunk_ = 0;
-}
-
-void RowIndex::add(std::uint64_t hash, std::size_t row) {
-  if (2 * (count_ + 1) > slots_.size()) {
-    std::vector<Slot> old(std::max<std::size_t>(64, 2 * slots_.size()));
-    old.swap(slots_);
-    count_ = 0;
-    for (const Slot& slot : old) {
-      if (slot.row != kFree) add(slot.hash, slot.row);
-    }
-  }
-  std::size_t at = hash & (slots_.size() - 1);
-  while (slots_[at].row != kFree) at = (at + 1) & (slots_.size() - 1);
-  slots_[at] = {hash, static_cast<std::uint32_t>(row)};
-  ++count_;
-}
-
-std::size_t WrittenHashes::slot_of(std::uint64_t hash) const {
-  std::size_t at = hash & (slots_.size() - 1);
-  while (slots_[at] != 0 && slots_[at] != hash) at = (at + 1) & (slots_.size() - 1);
-  return at;
-}
-
-void WrittenHashes::add(std::uint64_t hash) {
-  if (2 * (count_ + 1) > slots_.size()) {
-    std::vector<std::uint64_t> old(2 * slots_.size());
-    old.swap(slots_);
-    for (const std::uint64_t moved : old) {
-      if (moved != 0) slots_[slot_of(moved)] = moved;
-    }
-  }
-  slots_[slot_of(hash)] = hash;
-  ++count_;
-}
-
-void RowIndex::clear() {
-  if (count_ > 0) slots_.assign(std::min<std::size_t>(slots_.size(), 1024), Slot{});
-  count_ = 0;
-}
 
 // ------------------------------------------------------------------------------------------------------ Insertion
 
@@ -434,8 +359,10 @@ void PackedWriter::store(const DrawingKey& drawing, const OpenBlock& block, cons
   auto blocks = encoded(drawing, rows, block.key, kBlockCapacity);
   const bool has_shrunk = blocks.size() == 1 && blocks[0].bytes.size() < block.size;
   const bool is_small = has_shrunk && blocks[0].bytes.size() < kSmallSize;
+  const bool is_tiny = has_shrunk && blocks[0].bytes.size() < kTinySize;
   const bool overflows = blocks.size() == 2;
   if (is_small && store_with_neighbour(drawing, block, rows, kMergedSizeMax - blocks[0].bytes.size())) return;
+  if (is_tiny && store_with_neighbour(drawing, block, rows, kBlockCapacity)) return;
   if (overflows && store_with_neighbour(drawing, block, rows, kRoomySizeMax)) return;
   if (blocks.size() > 1) blocks = encoded_evenly(drawing, rows, block.key);
   replace_blocks({&block.key}, blocks);
@@ -508,84 +435,6 @@ void PackedWriter::replace_blocks(std::initializer_list<const std::string*> old_
 
 std::unique_ptr<LayoutWriter> PackedLayout::writer(engine::WriteTransaction& transaction) const {
   return std::make_unique<PackedWriter>(*this, transaction);
-}
-
-namespace {
-
-// Of all rows, in any order: two passes that give the same have seen the same rows under the same keys.
-struct RowSum {
-  std::uint64_t count = 0;
-  std::uint64_t hash = 0;
-
-  void add(const PackedKey& key) {
-    ++count;
-    hash += engine::hash_of({}, key.bytes());
-  }
-  friend bool operator==(const RowSum&, const RowSum&) = default;
-};
-
-[[noreturn]] void throw_unsound_source(std::string_view table, const std::string& found) {
-  throw Error(ErrorCode::corrupt_file, {"cannot write table '" + std::string(table) + "'",
-                                        found,
-                                        {},
-                                        "run 'piecemark verify' on the file and go back to a backup"});
-}
-
-// Says of rows that come by key whether one has the key of the one before.
-class Repetition {
- public:
-  bool is_one(const ComponentRow& row) {
-    const bool is_same = has_row_ && drawing_ == row.drawing_id && mark_ == row.piece_mark &&
-                         instance_ == row.instance_identifier;
-    drawing_ = row.drawing_id;
-    mark_ = row.piece_mark;
-    instance_ = row.instance_identifier;
-    has_row_ = true;
-    return is_same;
-  }
-
- private:
-  bool has_row_ = false;
-  DrawingKey drawing_;
-  std::string mark_;
-  std::optional<std::string> instance_;
-};
-
-}  // namespace
-
-void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& source,
-                        const engine::ReadTransaction& from, const FillWatch& watch) const {
-  RowSum by_id;
-  {
-    watch.on_pass(FillWatch::Pass::index);
-    engine::TableWriter ids(transaction, ids_);
-    const auto rows = source.all_by_id(from);
-    for (ComponentRow row; rows->next(row); watch.on_row()) {
-      const RowHash hash = hash_of(row);
-      const Uuid id = row.id;  // The row may borrow from the transaction.
-      by_id.add({row.drawing_id, hash, id});
-      if (!ids.append(bytes_of(id), PackedKey(row.drawing_id, hash).bytes())) {
-        throw_unsound_source(ids_.name,
-                             "rows that are not in ascending order, at component " + id.to_string());
-      }
-    }
-  }
-  RowSum by_key;
-  Repetition repetition;
-  watch.on_pass(FillWatch::Pass::rows);
-  PackedWriter writer(*this, transaction);
-  const auto rows = source.all_by_key(from);
-  for (ComponentRow row; rows->next(row); watch.on_row()) {
-    by_key.add({row.drawing_id, hash_of(row), row.id});
-    if (repetition.is_one(row) && is_constrained(row.drawing_id, row.instance_identifier)) {
-      throw_unsound_source(blocks_.name, "two rows with the key of component " + row.id.to_string());
-    }
-    writer.add_unchecked(row);
-  }
-  writer.flush();
-  if (by_id == by_key) return;
-  throw_unsound_source(blocks_.name, std::to_string(by_id.count) + " rows and " +
-                                         std::to_string(by_key.count) + " keys that do not belong together");
 }
 
 }  // namespace piecemark::index

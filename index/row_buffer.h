@@ -1,0 +1,87 @@
+// Rows that wait to be written, and what finds them: in memory, for one transaction.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "block.h"
+
+namespace piecemark::index {
+
+// Rows that lie in memory of their own.
+class RowBuffer {
+ public:
+  void add(RowHash hash, const ComponentRow& row);
+  void clear();
+
+  const std::vector<HashedRow>& rows() const { return rows_; }
+  // Of how many drawings the rows are, where those of a drawing come one after the other; else more.
+  std::size_t runs() const { return runs_; }
+  std::size_t bytes() const {
+    return rows_.size() * sizeof(HashedRow) + chunks_used_ * kChunkBytes + large_bytes_;
+  }
+
+ private:
+  static constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+
+  std::string_view copied(std::string_view text);
+
+  std::vector<HashedRow> rows_;
+  std::size_t runs_ = 0;
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  std::size_t chunks_used_ = 0;
+  std::vector<std::unique_ptr<char[]>> large_;  // texts that have a piece of memory each
+  std::size_t large_bytes_ = 0;
+  std::size_t left_in_chunk_ = 0;
+};
+
+// Finds rows of a buffer by a hash of whatever.
+class RowIndex {
+ public:
+  void add(std::uint64_t hash, std::size_t row);
+  void clear();
+  // The first of the rows added under this hash that `accepts`; nullopt if there is none.
+  template <class Accepts>
+  std::optional<std::size_t> find(std::uint64_t hash, const Accepts& accepts) const {
+    if (slots_.empty()) return std::nullopt;
+    for (std::size_t at = hash & (slots_.size() - 1); slots_[at].row != kFree;
+         at = (at + 1) & (slots_.size() - 1)) {
+      if (slots_[at].hash == hash && accepts(slots_[at].row)) return slots_[at].row;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static constexpr std::uint32_t kFree = ~0U;
+  struct Slot {
+    std::uint64_t hash = 0;
+    std::uint32_t row = kFree;
+  };
+
+  std::vector<Slot> slots_;  // as many as a power of 2, half of them free at least
+  std::size_t count_ = 0;
+};
+
+// Hashes of rows that this transaction has written to a layout that was empty before: what is not among them is not
+// stored. Serves loads in random order, where a look into the tree for each row would cost more than all else.
+class WrittenHashes {
+ public:
+  // Too many to be worth the memory, 16 to 32 bytes each.
+  static constexpr std::size_t kMost = std::size_t{1} << 22;
+
+  void add(std::uint64_t hash);
+  bool contains(std::uint64_t hash) const { return slots_[slot_of(hash)] == hash; }
+  std::size_t count() const { return count_; }
+
+ private:
+  std::size_t slot_of(std::uint64_t hash) const;
+
+  std::vector<std::uint64_t> slots_ = std::vector<std::uint64_t>(1024);  // 0: free; as many as a power of 2
+  std::size_t count_ = 0;
+};
+
+}  // namespace piecemark::index
