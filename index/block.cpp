@@ -25,22 +25,21 @@ constexpr std::string_view kUsualStatus = "pending";
 constexpr std::int32_t kUsualQuantity = 1;
 
 // What a row has, in its flags. Values that most rows have take no bytes.
-enum Flag : std::uint16_t {
-  kHasInstance = 1U << 0,
-  kHasType = 1U << 1,
-  kHasQuantity = 1U << 2,
-  kHasUsualQuantity = 1U << 3,
-  kHasMaterial = 1U << 4,
-  kHasX = 1U << 5,
-  kHasY = 1U << 6,
-  kHasBox = 1U << 7,
-  kHasConfidence = 1U << 8,
-  kHasStatus = 1U << 9,
-  kHasUsualStatus = 1U << 10,
-  kHasCreated = 1U << 11,
-  kHasUpdated = 1U << 12,
-  kHasUpdatedAsCreated = 1U << 13,
-};
+using Flag = unsigned;
+constexpr Flag kHasInstance = 1U << 0;
+constexpr Flag kHasType = 1U << 1;
+constexpr Flag kHasQuantity = 1U << 2;
+constexpr Flag kHasUsualQuantity = 1U << 3;
+constexpr Flag kHasMaterial = 1U << 4;
+constexpr Flag kHasX = 1U << 5;
+constexpr Flag kHasY = 1U << 6;
+constexpr Flag kHasBox = 1U << 7;
+constexpr Flag kHasConfidence = 1U << 8;
+constexpr Flag kHasStatus = 1U << 9;
+constexpr Flag kHasUsualStatus = 1U << 10;
+constexpr Flag kHasCreated = 1U << 11;
+constexpr Flag kHasUpdated = 1U << 12;
+constexpr Flag kHasUpdatedAsCreated = 1U << 13;
 constexpr unsigned kKnownFlags = (1U << 14) - 1;
 
 // A value that takes no bytes is not there with bytes as well.
@@ -256,7 +255,7 @@ void append_if(bool is_there, const std::optional<T>& value, std::string& to) {
 
 std::uint16_t flags_of(const ComponentRow& row) {
   unsigned flags = 0;
-  const auto set_if = [&](bool is_there, Flag flag) { flags |= is_there ? unsigned{flag} : 0U; };
+  const auto set_if = [&](bool is_there, Flag flag) { flags |= is_there ? flag : 0U; };
   set_if(row.instance_identifier.has_value(), kHasInstance);
   set_if(row.component_type.has_value(), kHasType);
   set_if(row.quantity.has_value(), row.quantity == kUsualQuantity ? kHasUsualQuantity : kHasQuantity);

@@ -71,7 +71,7 @@ class PackedKey {
     size_ += sizeof value;
   }
 
-  std::array<char, 1 + sizeof(Uuid) + sizeof(RowHash) + sizeof(Uuid)> bytes_;
+  std::array<char, 1 + sizeof(Uuid) + sizeof(RowHash) + sizeof(Uuid)> bytes_{};
   std::size_t size_ = 0;
   std::size_t drawing_size_ = 0;
 };
