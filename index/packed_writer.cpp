@@ -197,7 +197,7 @@ void PackedWriter::write_ids() {
   const auto ascends = [](const HashedRow* a, const HashedRow* b) { return a->row.id < b->row.id; };
   if (!std::is_sorted(rows.begin(), rows.end(), ascends)) std::sort(rows.begin(), rows.end(), ascends);
   engine::TableWriter writer(transaction_, layout_.ids_);
-  // Rows behind all others fill pages completely, where there are many of them.
+  // Ids behind all others spare the search for their place.
   bool is_appending = rows.size() > 1;
   for (const HashedRow* row : rows) {
     const PackedKey entry(row->row.drawing_id, row->hash);
@@ -264,32 +264,33 @@ std::optional<Conflict> PackedWriter::replace(const ComponentRow& before, const 
     return std::nullopt;
   }
   const HashedRow row{hash, after};
-  edit(after.drawing_id, row, [&](RowPointers& rows) {
-    const auto at =
-        std::find_if(rows.begin(), rows.end(), [&](const HashedRow* r) { return r->row.id == after.id; });
-    if (at != rows.end()) *at = &row;
-  });
+  edit(row, [&](RowPointers& /*rows*/, RowPointers::iterator at) { *at = &row; });
   return std::nullopt;
 }
 
 void PackedWriter::erase(const ComponentRow& row) {
   flush();
-  edit(row.drawing_id, {layout_.hash_of(row), row}, [&](RowPointers& rows) {
-    std::erase_if(rows, [&](const HashedRow* r) { return r->row.id == row.id; });
-  });
+  edit({layout_.hash_of(row), row}, [](RowPointers& rows, RowPointers::iterator at) { rows.erase(at); });
   transaction_.erase(layout_.ids_, bytes_of(row.id));
   asked_.reset();
 }
 
-// Changes the rows of the block that holds a row.
-void PackedWriter::edit(const DrawingKey& drawing, const HashedRow& at,
-                        const std::function<void(RowPointers&)>& change) {
-  const auto block = open({drawing, at.hash, at.row.id});
-  if (!block) return;
+// Changes the rows of the block that holds a stored row, given where it lies among them.
+template <class Change>
+void PackedWriter::edit(const HashedRow& stored, const Change& change) {
+  const auto block = open(key_of(stored));
   RowPointers rows;
-  for (const HashedRow& row : *block->rows) rows.push_back(&row);
-  change(rows);
-  store(drawing, *block, rows);
+  if (block) {
+    for (const HashedRow& row : *block->rows) rows.push_back(&row);
+  }
+  const auto at = std::find_if(rows.begin(), rows.end(),
+                               [&](const HashedRow* row) { return row->row.id == stored.row.id; });
+  if (at == rows.end()) {
+    engine::throw_corrupt_record({layout_.ids_.name, bytes_of(stored.row.id)},
+                                 "an entry for a component that is not there");
+  }
+  change(rows, at);
+  store(stored.row.drawing_id, *block, rows);
 }
 
 std::uint64_t PackedWriter::erase_drawing(const Uuid& drawing) {
@@ -300,7 +301,11 @@ std::uint64_t PackedWriter::erase_drawing(const Uuid& drawing) {
   for (bool found = cursor.seek(key.bytes()); found && key.has_drawing_of(cursor.key());
        found = cursor.next()) {
     const Block block = layout_.block_of({cursor.key(), cursor.value()});
-    for (std::size_t i = 0; i < block.count(); ++i) ids.push_back(engine::uuid_from(block.id(i)));
+    ComponentRow row;
+    for (std::size_t i = 0; i < block.count(); ++i) {
+      block.read(i, row);  // With its checksum: a damaged id would take the entry of another row along.
+      ids.push_back(row.id);
+    }
   }
   transaction_.erase_prefix(layout_.blocks_, key.bytes());
   std::sort(ids.begin(), ids.end());

@@ -8,7 +8,6 @@
 //   - A block that has become small lies together with a neighbour, or shares its rows, where sizes allow it.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,7 +61,8 @@ class PackedWriter final : public LayoutWriter {
   void write_ids();
   void write_blocks();
   void write_drawing(const DrawingKey& drawing, const HashedRow* const* first, const HashedRow* const* last);
-  void edit(const DrawingKey& drawing, const HashedRow& at, const std::function<void(RowPointers&)>& change);
+  template <class Change>
+  void edit(const HashedRow& stored, const Change& change);
 
   std::optional<OpenBlock> open(const PackedKey& key);
   OpenBlock open(const engine::ReadTransaction::Entry& entry, Rows& rows) const;

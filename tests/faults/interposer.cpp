@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
@@ -33,6 +34,9 @@ std::atomic<Duration> armed_duration{};
 std::atomic<std::uint64_t> armed_nth{0};
 std::atomic<std::uint64_t> calls{0};
 std::atomic<std::uint64_t> failed{0};
+std::atomic<std::uint64_t> synchronous_writes{0};
+// By descriptor: what was opened for writes that wait for the disk.
+std::array<std::atomic<bool>, 1024> is_synchronous{};
 
 enum class Call : std::uint8_t { write, sync, allocation };
 
@@ -73,6 +77,10 @@ Result fail(int error) noexcept {
 // Writes, or does not, as the armed fault will have it.
 template <class All, class Half>
 ssize_t write_or_fail(int descriptor, const All& all, const Half& half) noexcept {
+  if (is_armed.load() && static_cast<std::size_t>(descriptor) < is_synchronous.size() &&
+      is_synchronous[static_cast<std::size_t>(descriptor)]) {
+    ++synchronous_writes;
+  }
   const std::uint64_t strikes = is_armed.load() && is_file(descriptor) ? strike(Call::write) : 0;
   if (strikes == 0) return all();
   switch (armed_fault) {
@@ -94,7 +102,12 @@ int sync_or_fail() noexcept {
 
 // Without what makes each write wait for the disk.
 int open_unsynced(const char* path, int flags, mode_t mode) noexcept {
-  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags & ~(O_SYNC | O_DSYNC), mode));
+  constexpr int kWaits = O_SYNC | O_DSYNC;
+  const auto descriptor = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags & ~kWaits, mode));
+  if (descriptor >= 0 && static_cast<std::size_t>(descriptor) < is_synchronous.size()) {
+    is_synchronous[static_cast<std::size_t>(descriptor)] = (flags & kWaits) != 0;
+  }
+  return descriptor;
 }
 
 ssize_t write_now(int descriptor, const void* bytes, std::size_t size) noexcept {
@@ -162,12 +175,13 @@ void arm(Fault fault, std::uint64_t nth, Duration duration) noexcept {
   armed_duration = duration;
   calls = 0;
   failed = 0;
+  synchronous_writes = 0;
   is_armed = true;
 }
 
 Struck disarm() noexcept {
   is_armed = false;
-  return {calls, failed};
+  return {calls, failed, synchronous_writes};
 }
 
 }  // namespace piecemark::testing

@@ -29,6 +29,8 @@ std::string_view name_of(Duration duration);
 struct Struck {
   std::uint64_t calls = 0;  // that the fault could have struck
   std::uint64_t failed = 0;
+  std::uint64_t synchronous_writes =
+      0;  // to files opened so that each write waits for the disk; whatever the fault
 };
 
 // A sanitizer keeps malloc to itself: only allocations of C++ are struck, and each run takes many times as long.

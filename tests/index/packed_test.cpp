@@ -1,0 +1,83 @@
+// What is the packed layout's own: damage that it meets while it changes rows.
+#include "index/packed.h"
+
+#include <gtest/gtest.h>
+
+#include "index/packed_key.h"
+#include "index/tables.h"
+#include "tests/support/temporary.h"
+
+namespace piecemark::index {
+namespace {
+
+using testing::error_of;
+using testing::TemporaryFolder;
+
+Uuid numbered(std::uint32_t number) {
+  Uuid id;
+  for (std::size_t i = 0; i < 4; ++i) id.bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
+  return id;
+}
+
+Component girder(std::uint32_t number, const Uuid& drawing) {
+  return {.id = numbered(number), .drawing_id = drawing, .piece_mark = "G" + std::to_string(number)};
+}
+
+class PackedLayoutTest : public ::testing::Test {
+ protected:
+  static std::shared_ptr<engine::Environment> created(const std::string& path) {
+    engine::Environment::create(path, kTables, [](engine::WriteTransaction&) {});
+    return engine::Environment::open(path, kTables, {});
+  }
+
+  void insert(engine::WriteTransaction& transaction, const Component& component) const {
+    const auto writer = layout_.writer(transaction);
+    ASSERT_FALSE(writer->insert(row_of(component)));
+    writer->flush();
+  }
+
+  TemporaryFolder folder_;
+  std::shared_ptr<engine::Environment> environment_ = created(folder_.path("store"));
+  engine::Table blocks_ = table(*environment_, TableId::blocks_3);
+  engine::Table ids_ = table(*environment_, TableId::ids_3);
+  PackedLayout layout_{false, blocks_, ids_};
+};
+
+TEST_F(PackedLayoutTest, ChangeOfARowThatItsBlockHasLostIsReported) {
+  const Component row = girder(1, Uuid{});
+  Component changed = row;
+  changed.quantity = 7;
+  engine::WriteTransaction transaction = environment_->begin_write();
+  insert(transaction, row);
+  for (const bool is_block_there : {true, false}) {
+    transaction.clear(blocks_);
+    if (is_block_there) {
+      insert(transaction, girder(2, Uuid{}));
+    }
+    const auto writer = layout_.writer(transaction);
+    EXPECT_EQ(error_of([&] { writer->replace(row_of(row), row_of(changed)); }), ErrorCode::corrupt_record);
+    EXPECT_EQ(error_of([&] { writer->erase(row_of(row)); }), ErrorCode::corrupt_record);
+    EXPECT_TRUE(transaction.get(ids_, engine::bytes_of(row.id)));
+    transaction.erase(ids_, engine::bytes_of(numbered(2)));
+  }
+}
+
+// A changed byte in the id of a row must not delete the entry of another one.
+TEST_F(PackedLayoutTest, DamagedRowKeepsItsDrawingFromBeingDeleted) {
+  engine::WriteTransaction transaction = environment_->begin_write();
+  insert(transaction, girder(1, Uuid{}));
+  insert(transaction, girder(3, Uuid{}));
+  const std::string id(engine::bytes_of(numbered(3)));
+  engine::Cursor cursor(transaction, blocks_);
+  ASSERT_TRUE(cursor.first());
+  std::string block(cursor.value());
+  block[block.find(id) + id.size() - 1] = 2;
+  transaction.put(blocks_, std::string(cursor.key()), block);
+  const auto writer = layout_.writer(transaction);
+  EXPECT_EQ(error_of([&] { writer->erase_drawing(Uuid{}); }), ErrorCode::corrupt_record);
+  EXPECT_EQ(transaction.entries(ids_), 2U);
+  EXPECT_EQ(transaction.entries(blocks_), 1U);
+}
+
+}  // namespace
+}  // namespace piecemark::index
