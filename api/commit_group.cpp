@@ -1,66 +1,65 @@
 #include "commit_group.h"
 
-#include <algorithm>
-#include <optional>
 #include <utility>
+
+#include "piecemark/error.h"
 
 namespace piecemark {
 
 void CommitGroup::run(const Change& change, const Transactions& transactions) {
   Request own{&change};
   std::unique_lock lock(mutex_);
+  if (leader_ == std::this_thread::get_id()) {
+    throw Error(ErrorCode::invalid_use, {"cannot make a grouped change",
+                                         "a grouped change of this thread that has not ended",
+                                         {},
+                                         "make both changes in one call"});
+  }
   waiting_.push_back(&own);
   while (!own.is_done) {
-    changed_.wait(lock, [&] { return own.is_done || !has_leader_; });
+    changed_.wait(lock, [&] { return own.is_done || !leader_; });
     if (own.is_done) break;
-    has_leader_ = true;
-    const Requests requests = take_waiting();
+    leader_ = std::this_thread::get_id();
+    const Requests requests = std::exchange(waiting_, {});
     lock.unlock();
     commit(requests, transactions);
     lock.lock();
     for (Request* request : requests) request->is_done = true;
-    has_leader_ = false;
+    leader_.reset();
     changed_.notify_all();
   }
   lock.unlock();
   if (own.failure) std::rethrow_exception(own.failure);
 }
 
-CommitGroup::Requests CommitGroup::take_waiting() {
-  const auto count = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), kMost));
-  Requests taken(waiting_.begin(), waiting_.begin() + count);
-  waiting_.erase(waiting_.begin(), waiting_.begin() + count);
-  return taken;
-}
-
 // Where a change fails, the others start again without it: what it had changed by then goes with the transaction.
-void CommitGroup::commit(Requests requests, const Transactions& transactions) {
-  while (!requests.empty()) {
-    try {
+void CommitGroup::commit(const Requests& requests, const Transactions& transactions) noexcept {
+  try {
+    for (;;) {
       WriteTxn txn = transactions.begin();
-      Request* const failed = first_that_fails(requests, txn);
-      if (failed != nullptr) {
-        std::erase(requests, failed);
-        continue;
-      }
+      if (!make_changes(requests, txn)) continue;
       transactions.commit(txn);
-    } catch (...) {
-      for (Request* request : requests) request->failure = std::current_exception();
+      return;
     }
-    return;
+  } catch (...) {
+    for (Request* request : requests) {
+      if (!request->failure) request->failure = std::current_exception();
+    }
   }
 }
 
-CommitGroup::Request* CommitGroup::first_that_fails(const Requests& requests, WriteTxn& txn) {
+// Makes the changes that have not failed before. False where one fails now.
+bool CommitGroup::make_changes(const Requests& requests, WriteTxn& txn) {
   for (Request* request : requests) {
+    if (request->failure) continue;
     try {
       (*request->change)(txn);
     } catch (...) {
       request->failure = std::current_exception();
-      return request;
+      return false;
     }
   }
-  return nullptr;
+  return true;
 }
 
 }  // namespace piecemark

@@ -5,13 +5,15 @@
 //   - At most one thread leads; the others wait. A change is done, with success or failure, before its thread goes on.
 //   - The changes of a commit are as if made one after the other, in the order in which they came. One that fails has
 //     left nothing, and is reported to its own thread alone.
+//   - Nothing throws between the moment when a thread takes the lead and the one when it gives it back.
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "piecemark/write_txn.h"
@@ -28,6 +30,7 @@ class CommitGroup {
   };
 
   // Returns once the change is committed; throws what it threw, or what kept the commit from succeeding.
+  // Errors  invalid_use  called by a change
   void run(const Change& change, const Transactions& transactions);
 
  private:
@@ -38,16 +41,13 @@ class CommitGroup {
   };
   using Requests = std::vector<Request*>;
 
-  static constexpr std::size_t kMost = 256;  // changes in a commit
-
-  Requests take_waiting();
-  static void commit(Requests requests, const Transactions& transactions);
-  static Request* first_that_fails(const Requests& requests, WriteTxn& txn);
+  static void commit(const Requests& requests, const Transactions& transactions) noexcept;
+  static bool make_changes(const Requests& requests, WriteTxn& txn);
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Request*> waiting_;
-  bool has_leader_ = false;
+  Requests waiting_;
+  std::optional<std::thread::id> leader_;
 };
 
 }  // namespace piecemark

@@ -364,6 +364,14 @@ TEST(GroupedWrites, GiveTheirExceptionToTheirCallerAndLeaveNothing) {
   EXPECT_EQ(briefly(site.store), "G2 - #2");
 }
 
+TEST(GroupedWrites, AreNotMadeWithinOneAnother) {
+  Site site;
+  const auto change = [](WriteTxn&) {};
+  EXPECT_EQ(error_of([&] { site.store.write_grouped([&](WriteTxn&) { site.store.write_grouped(change); }); }),
+            ErrorCode::invalid_use);
+  EXPECT_EQ(error_of([&] { site.store.write_grouped(change); }), std::nullopt);
+}
+
 TEST(GroupedWrites, LeaveTheEndOfTheTransactionToTheGroup) {
   Site site;
   EXPECT_EQ(error_of([&] { site.store.write_grouped([](WriteTxn& txn) { txn.commit(); }); }),
