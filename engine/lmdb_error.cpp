@@ -101,4 +101,12 @@ Error lmdb_error(int code, const std::string& attempted, const std::string& path
   }
 }
 
+void check(int code, const std::string& attempted, const std::string& path) {
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempted, path);
+}
+
+void throw_system_error(std::error_code error, const std::string& attempted, const std::string& path) {
+  throw lmdb_error(error.value(), attempted, path);
+}
+
 }  // namespace piecemark::engine

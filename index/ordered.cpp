@@ -239,71 +239,103 @@ void OrderedLayout::clear(WriteTransaction& transaction) const {
   transaction.clear(unique_);
 }
 
-void OrderedLayout::verify(const ReadTransaction& transaction, const RowVisitor& visit,
-                           const ProblemSink& report) const {
-  const auto sound_row = [&](Bytes key, Bytes record) -> std::optional<ComponentRow> {
-    if (key.size() != sizeof(Uuid)) {
-      report("table '" + std::string(rows_.name) + "', " + describe(key) + ": the key is no id");
+// Goes through the rows, and then through the entries that lead to them.
+class OrderedLayout::Verifier {
+ public:
+  Verifier(const OrderedLayout& layout, const ReadTransaction& transaction, const RowVisitor& visit,
+           const ProblemSink& report)
+      : layout_(layout), transaction_(transaction), visit_(visit), report_(report) {}
+
+  void run() {
+    const std::uint64_t rows = walk(layout_.rows_, [&](Bytes key, Bytes record) { verify_row(key, record); });
+    const std::uint64_t rows_counted = transaction_.entries(layout_.rows_);
+    if (rows != rows_counted) {
+      report_("table '" + std::string(layout_.rows_.name) + "': its counter says " +
+              std::to_string(rows_counted) + " rows, there are " + std::to_string(rows));
+    }
+    const std::uint64_t entries =
+        walk(layout_.unique_, [&](Bytes key, Bytes entry) { verify_entry(key, entry); });
+    const std::uint64_t entries_counted = transaction_.entries(layout_.unique_);
+    if (entries != entries_counted || entries != rows) {
+      report_("table '" + std::string(layout_.unique_.name) + "': " + std::to_string(entries) +
+              " entries, its counter says " + std::to_string(entries_counted) + ", for " +
+              std::to_string(rows) + " components");
+    }
+  }
+
+ private:
+  void report(const engine::Table& table, Bytes key, const std::string& problem) {
+    report_("table '" + std::string(table.name) + "', " + describe(key) + ": " + problem);
+  }
+
+  // Visits all of the table, in ascending order of the keys, and says how much there is.
+  template <class Visit>
+  std::uint64_t walk(const engine::Table& table, const Visit& visit) {
+    std::uint64_t count = 0;
+    std::string last;
+    Cursor cursor(transaction_, table);
+    for (bool found = cursor.first(); found; found = cursor.next(), ++count) {
+      if (count > 0 && cursor.key() <= last) report(table, cursor.key(), "out of order");
+      last = cursor.key();
+      visit(cursor.key(), cursor.value());
+    }
+    return count;
+  }
+
+  void verify_row(Bytes id, Bytes record) {
+    const auto row = sound_row(id, record);
+    if (!row) return;
+    const std::string key = layout_.key_of(*row);
+    const auto entry = transaction_.get(layout_.unique_, key);
+    const auto payload = entry ? engine::try_unseal({layout_.unique_.name, key}, *entry) : std::nullopt;
+    if (!payload || *payload != bytes_of(row->id)) {
+      report_("component " + row->id.to_string() + ": its entry in '" + std::string(layout_.unique_.name) +
+              "' is missing or leads elsewhere");
+    }
+    visit_(*row);
+  }
+
+  std::optional<ComponentRow> sound_row(Bytes id, Bytes record) {
+    if (id.size() != sizeof(Uuid)) {
+      report(layout_.rows_, id, "the key is no id");
       return std::nullopt;
     }
     try {
-      return decode(uuid_from(key), record);
+      return layout_.decode(uuid_from(id), record);
     } catch (const Error& error) {
-      report("table '" + std::string(rows_.name) + "', " + describe(key) + ": " + error.facts().found);
+      report(layout_.rows_, id, error.facts().found);
       return std::nullopt;
     }
-  };
-
-  std::uint64_t rows = 0;
-  std::string last;
-  Cursor records(transaction, rows_);
-  for (bool found = records.first(); found; found = records.next(), ++rows) {
-    if (rows > 0 && records.key() <= last)
-      report("table '" + std::string(rows_.name) + "', " + describe(records.key()) + ": out of order");
-    last = records.key();
-    const auto row = sound_row(records.key(), records.value());
-    if (!row) continue;
-    const std::string key = key_of(*row);
-    const auto entry = transaction.get(unique_, key);
-    const auto payload = entry ? engine::try_unseal({unique_.name, key}, *entry) : std::nullopt;
-    if (!payload || *payload != bytes_of(row->id)) {
-      report("component " + row->id.to_string() + ": its entry in '" + std::string(unique_.name) +
-             "' is missing or leads elsewhere");
-    }
-    visit(*row);
-  }
-  if (rows != transaction.entries(rows_)) {
-    report("table '" + std::string(rows_.name) + "': its counter says " +
-           std::to_string(transaction.entries(rows_)) + " rows, there are " + std::to_string(rows));
   }
 
-  std::uint64_t entries = 0;
-  Cursor index(transaction, unique_);
-  for (bool found = index.first(); found; found = index.next(), ++entries) {
-    const std::string where = "table '" + std::string(unique_.name) + "', " + describe(index.key()) + ": ";
-    if (entries > 0 && index.key() <= last) report(where + "out of order");
-    last = index.key();
-    const auto payload = engine::try_unseal({unique_.name, index.key()}, index.value());
-    if (!payload || payload->size() != sizeof(Uuid)) {
-      report(where + "an entry that fails its checksum");
-      continue;
+  void verify_entry(Bytes key, Bytes entry) {
+    const auto id = engine::try_unseal({layout_.unique_.name, key}, entry);
+    if (!id || id->size() != sizeof(Uuid)) {
+      report(layout_.unique_, key, "an entry that fails its checksum");
+      return;
     }
-    const auto record = transaction.get(rows_, *payload);
+    const std::string component = "an entry for component " + uuid_from(*id).to_string();
+    const auto record = transaction_.get(layout_.rows_, *id);
     if (!record) {
-      report(where + "an entry for component " + uuid_from(*payload).to_string() + ", which is not there");
-      continue;
+      report(layout_.unique_, key, component + ", which is not there");
+      return;
     }
     // A record that fails its checksum was reported above.
-    const auto unsealed = engine::try_unseal({rows_.name, *payload}, *record);
-    if (unsealed && key_of(decode(uuid_from(*payload), *record)) != index.key()) {
-      report(where + "an entry for component " + uuid_from(*payload).to_string() + ", whose key is another");
+    const bool is_sound = engine::try_unseal({layout_.rows_.name, *id}, *record).has_value();
+    if (is_sound && layout_.key_of(layout_.decode(uuid_from(*id), *record)) != key) {
+      report(layout_.unique_, key, component + ", whose key is another");
     }
   }
-  if (entries != transaction.entries(unique_) || entries != rows) {
-    report("table '" + std::string(unique_.name) + "': " + std::to_string(entries) +
-           " entries, its counter says " + std::to_string(transaction.entries(unique_)) + ", for " +
-           std::to_string(rows) + " components");
-  }
+
+  const OrderedLayout& layout_;
+  const ReadTransaction& transaction_;
+  const RowVisitor& visit_;
+  const ProblemSink& report_;
+};
+
+void OrderedLayout::verify(const ReadTransaction& transaction, const RowVisitor& visit,
+                           const ProblemSink& report) const {
+  Verifier(*this, transaction, visit, report).run();
 }
 
 }  // namespace piecemark::index

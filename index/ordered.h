@@ -50,6 +50,7 @@ class OrderedLayout final : public Layout {
   class ByKey;
   class Keys;
   class None;
+  class Verifier;
 
   bool is_constrained(const DrawingKey& drawing, const InstanceKey& instance) const;
   // False for a key that no row can have.
