@@ -11,6 +11,9 @@ std::uint64_t checksum_of(const RecordPlace& place, Bytes payload) {
 std::uint64_t hash_of(Bytes first, Bytes second) {
   return xxh3(second, xxh3(first));
 }
+std::uint64_t hash_of(Bytes bytes) {
+  return xxh3(bytes);
+}
 
 void seal(const RecordPlace& place, std::string& record) {
   store(record.data(), checksum_of(place, Bytes(record).substr(kChecksumSize)));

@@ -26,8 +26,9 @@ struct RecordPlace {
   Bytes key;
 };
 
-// A hash of two byte strings; not kept in files.
+// A hash of one or two byte strings; not kept in files.
 std::uint64_t hash_of(Bytes first, Bytes second);
+std::uint64_t hash_of(Bytes bytes);
 
 // What binds the payload to its place.
 std::uint64_t checksum_of(const RecordPlace& place, Bytes payload);

@@ -27,7 +27,7 @@ class PackedLayout final : public Layout {
   std::uint64_t count(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> scan(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
-  // Memory  48 bytes for each row of the largest drawing
+  // Memory  some 100 bytes for each row of the largest drawing
   std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction, const DrawingKey& drawing,

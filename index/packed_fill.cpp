@@ -19,7 +19,7 @@ struct RowSum {
 
   void add(const PackedKey& key) {
     ++count;
-    hash += engine::hash_of({}, key.bytes());
+    hash += engine::hash_of(key.bytes());
   }
   friend bool operator==(const RowSum&, const RowSum&) = default;
 };

@@ -33,11 +33,11 @@ constexpr std::size_t kRoomySizeMax = kBlockCapacity * 3 / 4;
 
 std::uint64_t hash_of_key(const DrawingKey& drawing, RowHash hash) {
   const PackedKey key(drawing, hash);
-  return engine::hash_of({}, key.bytes());
+  return engine::hash_of(key.bytes());
 }
 
 std::uint64_t hash_of_id(const Uuid& id) {
-  return engine::hash_of({}, bytes_of(id));
+  return engine::hash_of(bytes_of(id));
 }
 
 // NULL last, as in keys.
@@ -81,9 +81,7 @@ std::optional<Conflict> PackedWriter::insert(const ComponentRow& row) {
 }
 
 void PackedWriter::buffer(RowHash hash, const ComponentRow& row) {
-  const bool begins_drawing =
-      !waiting_.rows().empty() && waiting_.rows().back().row.drawing_id != row.drawing_id;
-  if (has_waited_enough(begins_drawing)) flush();
+  if (has_waited_enough(waiting_.begins_run(row.drawing_id))) flush();
   if (is_constrained(row)) by_key_.add(hash_of_key(row.drawing_id, hash), waiting_.rows().size());
   waiting_.add(hash, row);
   if (knows_greatest_id_ && (!greatest_id_ || *greatest_id_ < row.id)) greatest_id_ = row.id;
@@ -95,8 +93,7 @@ bool PackedWriter::has_waited_enough(bool begins_drawing) const {
 }
 
 void PackedWriter::add_unchecked(const ComponentRow& row) {
-  const bool begins_drawing =
-      !waiting_.rows().empty() && waiting_.rows().back().row.drawing_id != row.drawing_id;
+  const bool begins_drawing = waiting_.begins_run(row.drawing_id);
   waits_without_ids_ = true;
   waiting_.add(layout_.hash_of(row), row);  // First: the row may borrow from the transaction.
   if (has_waited_enough(begins_drawing)) flush();
@@ -147,7 +144,7 @@ std::optional<Uuid> PackedWriter::holder_of_key(RowHash hash, const ComponentRow
 // Whether the drawing has rows that do not wait. Only asked where rows of a drawing come one after the other: else it
 // saves no look.
 bool PackedWriter::is_stored(const DrawingKey& drawing) {
-  if (waiting_.rows().empty() || waiting_.rows().back().row.drawing_id != drawing) return true;
+  if (waiting_.begins_run(drawing)) return true;
   if (!asked_ || asked_->drawing != drawing) {
     const PackedKey key(drawing);
     const auto found = transaction_.seek(layout_.blocks_, key.bytes());

@@ -6,7 +6,7 @@
 namespace piecemark::index {
 
 void RowBuffer::add(RowHash hash, const ComponentRow& row) {
-  if (rows_.empty() || rows_.back().row.drawing_id != row.drawing_id) ++runs_;
+  if (begins_run(row.drawing_id)) ++runs_;
   HashedRow& added = rows_.emplace_back(HashedRow{hash, row});
   added.row.piece_mark = copied(row.piece_mark);
   for (auto* text : {&added.row.instance_identifier, &added.row.component_type, &added.row.material_type,

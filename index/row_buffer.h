@@ -19,8 +19,12 @@ class RowBuffer {
   void clear();
 
   const std::vector<HashedRow>& rows() const { return rows_; }
-  // Of how many drawings the rows are, where those of a drawing come one after the other; else more.
+  // Rows of one drawing that come one after the other are a run.
   std::size_t runs() const { return runs_; }
+  // Whether a row of this drawing would be the first of a run.
+  bool begins_run(const std::optional<Uuid>& drawing) const {
+    return rows_.empty() || rows_.back().row.drawing_id != drawing;
+  }
   std::size_t bytes() const {
     return rows_.size() * sizeof(HashedRow) + chunks_used_ * kChunkBytes + large_bytes_;
   }
