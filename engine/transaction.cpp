@@ -69,18 +69,35 @@ std::optional<Bytes> ReadTransaction::get(const Table& table, Bytes key) const {
   return to_bytes(found);
 }
 
+void ReadTransaction::open_seeker(const Table& table) const {
+  if (seeker_ != nullptr && seeker_table_ == table.handle) return;
+  close_seeker();
+  const int code = mdb_cursor_open(handle_, table.handle, &seeker_);
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
+  seeker_table_ = table.handle;
+}
+
+bool ReadTransaction::move_seeker(MDB_val& key, MDB_val& value, int operation) const {
+  const int code = mdb_cursor_get(seeker_, &key, &value, static_cast<MDB_cursor_op>(operation));
+  if (code == MDB_NOTFOUND) return false;
+  if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
+  return true;
+}
+
 std::optional<ReadTransaction::Entry> ReadTransaction::seek(const Table& table, Bytes key) const {
-  int code = MDB_SUCCESS;
-  if (seeker_ == nullptr || seeker_table_ != table.handle) {
-    close_seeker();
-    code = mdb_cursor_open(handle_, table.handle, &seeker_);
-    seeker_table_ = table.handle;
-  }
+  open_seeker(table);
   MDB_val wanted = to_value(key);
   MDB_val found{};
-  if (code == MDB_SUCCESS) code = mdb_cursor_get(seeker_, &wanted, &found, MDB_SET_RANGE);
-  if (code == MDB_NOTFOUND) return std::nullopt;
-  if (code != MDB_SUCCESS) throw lmdb_error(code, attempt("read from", *environment_), environment_->path());
+  if (!move_seeker(wanted, found, MDB_SET_RANGE)) return std::nullopt;
+  return Entry{to_bytes(wanted), to_bytes(found)};
+}
+
+std::optional<ReadTransaction::Entry> ReadTransaction::before(const Table& table, Bytes key) const {
+  open_seeker(table);
+  MDB_val wanted = to_value(key);
+  MDB_val found{};
+  const bool is_any_behind = move_seeker(wanted, found, MDB_SET_RANGE);
+  if (!move_seeker(wanted, found, is_any_behind ? MDB_PREV : MDB_LAST)) return std::nullopt;
   return Entry{to_bytes(wanted), to_bytes(found)};
 }
 

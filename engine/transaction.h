@@ -12,6 +12,7 @@
 
 struct MDB_txn;
 struct MDB_cursor;
+struct MDB_val;
 
 namespace piecemark::engine {
 
@@ -41,6 +42,8 @@ class ReadTransaction {
     Bytes value;
   };
   std::optional<Entry> seek(const Table& table, Bytes key) const;
+  // The last entry whose key is less.
+  std::optional<Entry> before(const Table& table, Bytes key) const;
   // False for a table that is missing in this snapshot; no other call may be given it.
   bool has(const Table& table) const;
   std::uint64_t entries(const Table& table) const;
@@ -60,6 +63,8 @@ class ReadTransaction {
   ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle, bool holds_file_lock);
 
   void end() noexcept;
+  void open_seeker(const Table& table) const;
+  bool move_seeker(MDB_val& key, MDB_val& value, int operation) const;
   void close_seeker() const noexcept;
 
   std::shared_ptr<Environment> environment_;

@@ -1,5 +1,6 @@
 #include "drawings.h"
 
+#include "engine/absence.h"
 #include "engine/key.h"
 #include "engine/record.h"
 
@@ -21,13 +22,13 @@ Drawing Drawings::decode(engine::Bytes key, engine::Bytes record) const {
 }
 
 bool Drawings::contains(const engine::ReadTransaction& transaction, const Uuid& id) const {
-  const auto record = transaction.get(table_, bytes_of(id));
+  const auto record = engine::get_sealed(transaction, table_, bytes_of(id));
   if (record) engine::unseal({table_.name, bytes_of(id)}, *record);
   return record.has_value();
 }
 
 std::optional<Drawing> Drawings::get(const engine::ReadTransaction& transaction, const Uuid& id) const {
-  const auto record = transaction.get(table_, bytes_of(id));
+  const auto record = engine::get_sealed(transaction, table_, bytes_of(id));
   return record ? std::optional(decode(bytes_of(id), *record)) : std::nullopt;
 }
 
@@ -44,11 +45,11 @@ void Drawings::for_each(const engine::ReadTransaction& transaction,
 bool Drawings::insert(engine::WriteTransaction& transaction, const Drawing& drawing) const {
   std::string record;
   engine::encode_record({table_.name, bytes_of(drawing.id)}, drawing, kClassVersion, record);
-  return transaction.insert(table_, bytes_of(drawing.id), record);
+  return !contains(transaction, drawing.id) && transaction.insert(table_, bytes_of(drawing.id), record);
 }
 
 bool Drawings::erase(engine::WriteTransaction& transaction, const Uuid& id) const {
-  return transaction.erase(table_, bytes_of(id));
+  return contains(transaction, id) && transaction.erase(table_, bytes_of(id));
 }
 
 void Drawings::copy_to(const Drawings& other, const engine::ReadTransaction& from,

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/absence.h"
 #include "engine/record.h"
 
 namespace piecemark::index {
@@ -95,7 +96,7 @@ ComponentRow OrderedLayout::row_behind(const ReadTransaction& transaction, Bytes
 }
 
 std::optional<ComponentRow> OrderedLayout::get(const ReadTransaction& transaction, const Uuid& id) const {
-  const auto record = transaction.get(rows_, bytes_of(id));
+  const auto record = engine::get_sealed(transaction, rows_, bytes_of(id));
   return record ? std::optional(decode(id, *record)) : std::nullopt;
 }
 
@@ -105,12 +106,15 @@ std::optional<ComponentRow> OrderedLayout::find(const ReadTransaction& transacti
   if (!can_occur(piece_mark, instance)) return std::nullopt;
   const std::string key = key_columns(drawing, piece_mark, instance);
   if (is_constrained(drawing, instance)) {
-    const auto entry = transaction.get(unique_, key);
+    const auto entry = engine::get_sealed(transaction, unique_, key);
     return entry ? std::optional(row_behind(transaction, key, *entry)) : std::nullopt;
   }
-  Cursor cursor(transaction, unique_);
-  if (!cursor.seek(key) || !cursor.key().starts_with(key)) return std::nullopt;
-  return row_behind(transaction, cursor.key(), cursor.value());
+  engine::check_entry_before(transaction, unique_, key, engine::unseal);
+  const auto found = transaction.seek(unique_, key);
+  if (!found) return std::nullopt;
+  if (found->key.starts_with(key)) return row_behind(transaction, found->key, found->value);
+  engine::unseal({unique_.name, found->key}, found->value);
+  return std::nullopt;
 }
 
 std::uint64_t OrderedLayout::count(const ReadTransaction& transaction) const {
@@ -149,13 +153,21 @@ class OrderedLayout::ByKey final : public RowCursor {
 
   bool next(ComponentRow& row) override {
     if (!(std::exchange(is_started_, true) ? cursor_.next() : start())) return false;
-    if (!cursor_.key().starts_with(prefix_)) return false;
+    if (!cursor_.key().starts_with(prefix_)) {
+      engine::unseal({layout_.unique_.name, cursor_.key()},
+                     cursor_.value());  // Its key may have been another.
+      return false;
+    }
     row = layout_.row_behind(transaction_, cursor_.key(), cursor_.value());
     return true;
   }
 
  private:
-  bool start() { return prefix_.empty() ? cursor_.first() : cursor_.seek(prefix_); }
+  bool start() {
+    if (prefix_.empty()) return cursor_.first();
+    engine::check_entry_before(transaction_, layout_.unique_, prefix_, engine::unseal);
+    return cursor_.seek(prefix_);
+  }
 
   const OrderedLayout& layout_;
   const ReadTransaction& transaction_;

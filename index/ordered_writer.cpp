@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/absence.h"
 #include "engine/record.h"
 
 namespace piecemark::index {
@@ -10,43 +11,51 @@ namespace piecemark::index {
 using engine::Bytes;
 using engine::bytes_of;
 
-bool OrderedWriter::insert_entry(const std::string& key, const Uuid& id) {
-  layout_.write_entry(key, id, record_);
-  return transaction_.insert(layout_.unique_, key, record_);
+void OrderedWriter::put_row(const ComponentRow& row) {
+  const engine::RecordPlace place{layout_.rows_.name, bytes_of(row.id)};
+  engine::encode_record(place, row, layout_.format_.class_version, record_);
+  transaction_.put(layout_.rows_, place.key, record_);
 }
 
-Conflict OrderedWriter::conflict_at(const std::string& key) const {
-  return {Conflict::On::key, layout_.decode_entry(key, *transaction_.get(layout_.unique_, key))};
+void OrderedWriter::put_entry(const std::string& key, const Uuid& id) {
+  layout_.write_entry(key, id, record_);
+  transaction_.put(layout_.unique_, key, record_);
+}
+
+std::optional<Conflict> OrderedWriter::conflict_of(const Uuid& id) const {
+  if (!engine::get_sealed(transaction_, layout_.rows_, bytes_of(id))) return std::nullopt;
+  return Conflict{Conflict::On::id, id};
+}
+
+std::optional<Conflict> OrderedWriter::conflict_of(const std::string& key) const {
+  const auto entry = engine::get_sealed(transaction_, layout_.unique_, key);
+  if (!entry) return std::nullopt;
+  return Conflict{Conflict::On::key, layout_.decode_entry(key, *entry)};
 }
 
 std::optional<Conflict> OrderedWriter::insert(const ComponentRow& row) {
-  const engine::RecordPlace place{layout_.rows_.name, bytes_of(row.id)};
-  engine::encode_record(place, row, layout_.format_.class_version, record_);
-  if (!transaction_.insert(layout_.rows_, place.key, record_)) return Conflict{Conflict::On::id, row.id};
+  if (const auto conflict = conflict_of(row.id)) return conflict;
   const std::string key = layout_.key_of(row);
-  if (insert_entry(key, row.id)) return std::nullopt;
-  transaction_.erase(layout_.rows_, place.key);  // First: the entry in the way may be damaged.
-  return conflict_at(key);
+  if (const auto conflict = conflict_of(key)) return conflict;
+  put_row(row);
+  put_entry(key, row.id);
+  return std::nullopt;
 }
 
 std::optional<Conflict> OrderedWriter::replace(const ComponentRow& before, const ComponentRow& after) {
   const bool id_changes = before.id != after.id;
-  if (id_changes && transaction_.get(layout_.rows_, bytes_of(after.id))) {
-    return Conflict{Conflict::On::id, after.id};
+  if (id_changes) {
+    if (const auto conflict = conflict_of(after.id)) return conflict;
   }
   const std::string key_before = layout_.key_of(before);
   const std::string key_after = layout_.key_of(after);
   if (key_after != key_before) {
-    if (!insert_entry(key_after, after.id)) return conflict_at(key_after);
+    if (const auto conflict = conflict_of(key_after)) return conflict;
     transaction_.erase(layout_.unique_, key_before);
-  } else if (id_changes) {
-    layout_.write_entry(key_after, after.id, record_);
-    transaction_.put(layout_.unique_, key_after, record_);
   }
   if (id_changes) transaction_.erase(layout_.rows_, bytes_of(before.id));
-  const engine::RecordPlace place{layout_.rows_.name, bytes_of(after.id)};
-  engine::encode_record(place, after, layout_.format_.class_version, record_);
-  transaction_.put(layout_.rows_, place.key, record_);
+  if (id_changes || key_after != key_before) put_entry(key_after, after.id);
+  put_row(after);
   return std::nullopt;
 }
 
@@ -59,11 +68,8 @@ void OrderedWriter::erase(const ComponentRow& row) {
 std::uint64_t OrderedWriter::erase_drawing(const Uuid& drawing) {
   // The entries are collected first: a write may move what a cursor points to.
   std::vector<std::pair<std::string, Uuid>> entries;
-  const std::string prefix = engine::KeyWriter().nullable_uuid(drawing).take();
-  engine::Cursor cursor(transaction_, layout_.unique_);
-  for (bool found = cursor.seek(prefix); found && cursor.key().starts_with(prefix); found = cursor.next()) {
-    entries.emplace_back(cursor.key(), layout_.decode_entry(cursor.key(), cursor.value()));
-  }
+  const auto rows = layout_.in_drawing(transaction_, drawing, Layout::Order::any);
+  for (ComponentRow row; rows->next(row);) entries.emplace_back(layout_.key_of(row), row.id);
   for (const auto& [key, id] : entries) {
     transaction_.erase(layout_.unique_, key);
     transaction_.erase(layout_.rows_, bytes_of(id));

@@ -19,8 +19,10 @@ class OrderedWriter final : public LayoutWriter {
   void flush() override {}  // Nothing waits.
 
  private:
-  bool insert_entry(const std::string& key, const Uuid& id);
-  Conflict conflict_at(const std::string& key) const;
+  void put_row(const ComponentRow& row);
+  void put_entry(const std::string& key, const Uuid& id);
+  std::optional<Conflict> conflict_of(const Uuid& id) const;
+  std::optional<Conflict> conflict_of(const std::string& key) const;
 
   const OrderedLayout& layout_;
   engine::WriteTransaction& transaction_;

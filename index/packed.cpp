@@ -6,6 +6,7 @@
 
 #include "engine/key.h"
 #include "packed_key.h"
+#include "row_blocks.h"
 
 namespace piecemark::index {
 namespace {
@@ -23,41 +24,36 @@ std::string just_after(Bytes key) {
   return after;
 }
 
-DrawingKey drawing_of_block(const engine::RecordPlace& place) {
-  Bytes key = place.key;
-  DrawingKey drawing;
-  if (!PackedKey::read_drawing(key, drawing))
-    engine::throw_corrupt_record(place, "a key that is none of a block");
-  return drawing;
+// A drawing ends with a block that says so by its key.
+void require_in_drawing(const PackedKey& drawing, Bytes next_key, const Block& block) {
+  if (!drawing.has_drawing_of(next_key)) {
+    engine::throw_corrupt_record(block.place(), "no further block of the drawing, and this is not its last");
+  }
 }
 
 }  // namespace
 
-ComponentRow PackedLayout::row_behind(const ReadTransaction& transaction, Bytes id, Bytes entry) const {
-  const engine::RecordPlace place{ids_.name, id};
-  DrawingKey drawing;
-  RowHash hash = 0;
-  if (id.size() != sizeof(Uuid) || !PackedKey::read(entry, drawing, hash)) {
-    engine::throw_corrupt_record(place, "an entry that leads nowhere");
-  }
-  const PackedKey key(drawing, hash, engine::uuid_from(id));
+ComponentRow PackedLayout::row_behind(const ReadTransaction& transaction, const IdEntry& entry) const {
+  const PackedKey key(entry.drawing, entry.hash, entry.id);
   const auto found = transaction.seek(blocks_, key.bytes());
   if (found && key.has_drawing_of(found->key)) {
     const Block block = block_of(*found);
-    for (std::size_t i = block.lower_bound(hash); i < block.count() && block.hash(i) == hash; ++i) {
-      if (block.id(i) != id) continue;
+    for (std::size_t i = block.lower_bound(entry.hash); i < block.count() && block.hash(i) == entry.hash;
+         ++i) {
+      if (block.id(i) != bytes_of(entry.id)) continue;
       ComponentRow row;
       block.read(i, row);
-      row.drawing_id = drawing;
+      row.drawing_id = entry.drawing;
       return row;
     }
   }
-  engine::throw_corrupt_record(place, "an entry for a component that is not there");
+  engine::throw_corrupt_record({ids_.table().name, bytes_of(entry.id)},
+                               "an entry for a component that is not there");
 }
 
 std::optional<ComponentRow> PackedLayout::get(const ReadTransaction& transaction, const Uuid& id) const {
-  const auto entry = transaction.get(ids_, bytes_of(id));
-  return entry ? std::optional(row_behind(transaction, bytes_of(id), *entry)) : std::nullopt;
+  const auto entry = ids_.find(transaction, id);
+  return entry ? std::optional(row_behind(transaction, *entry)) : std::nullopt;
 }
 
 std::optional<ComponentRow> PackedLayout::find(const ReadTransaction& transaction, const DrawingKey& drawing,
@@ -67,9 +63,17 @@ std::optional<ComponentRow> PackedLayout::find(const ReadTransaction& transactio
   const PackedKey key(drawing, hash);
   std::optional<ComponentRow> row;
   auto found = transaction.seek(blocks_, key.bytes());
-  while (found && key.has_drawing_of(found->key)) {
+  if (!found || !key.has_drawing_of(found->key)) {
+    engine::check_entries_beside(transaction, blocks_, key.bytes(), check_seal<Block>);
+    return std::nullopt;
+  }
+  for (bool is_first = true;; is_first = false) {
     const Block block = block_of(*found);
-    for (std::size_t i = block.lower_bound(hash); i < block.count(); ++i) {
+    std::size_t i = block.lower_bound(hash);
+    if (is_first && i == 0) {
+      engine::check_entry_before(transaction, blocks_, found->key, check_seal<Block>);
+    }
+    for (; i < block.count(); ++i) {
       if (block.hash(i) != hash) return std::nullopt;
       if (!row) row.emplace();
       block.read(i, *row);
@@ -77,23 +81,24 @@ std::optional<ComponentRow> PackedLayout::find(const ReadTransaction& transactio
       row->drawing_id = drawing;
       return row;
     }
-    found = transaction.seek(blocks_, just_after(found->key));
+    if (is_last_of_drawing(block.place().key)) return std::nullopt;
+    found = transaction.seek(blocks_, just_after(block.place().key));
+    require_in_drawing(key, found ? found->key : Bytes(), block);
   }
-  return std::nullopt;
 }
 
 std::uint64_t PackedLayout::count(const ReadTransaction& transaction) const {
-  return transaction.entries(ids_);
+  return ids_.count(transaction);
 }
 
 // Rows as they lie: all, those of a drawing, or those of a drawing whose mark, or mark and instance, are given.
 class PackedLayout::Rows final : public RowCursor {
  public:
   Rows(const PackedLayout& layout, const ReadTransaction& transaction)
-      : layout_(layout), cursor_(transaction, layout.blocks_) {}
+      : layout_(layout), transaction_(transaction), cursor_(transaction, layout.blocks_) {}
   Rows(const PackedLayout& layout, const ReadTransaction& transaction, const DrawingKey& drawing)
       : Rows(layout, transaction) {
-    prefix_ = from_ = PackedKey(drawing).bytes();
+    from_.emplace(drawing);
   }
   Rows(const PackedLayout& layout, const ReadTransaction& transaction, const DrawingKey& drawing,
        std::string_view piece_mark)
@@ -101,7 +106,7 @@ class PackedLayout::Rows final : public RowCursor {
     mark_ = piece_mark;
     first_ = layout.hasher_.of_mark(piece_mark);
     last_ = first_ | ~kMarkBits;
-    from_ = PackedKey(drawing, first_).bytes();
+    from_.emplace(drawing, first_);
   }
   Rows(const PackedLayout& layout, const ReadTransaction& transaction, const DrawingKey& drawing,
        std::string_view piece_mark, const InstanceKey& instance)
@@ -109,7 +114,7 @@ class PackedLayout::Rows final : public RowCursor {
     has_instance_ = true;
     if (instance) instance_.emplace(*instance);
     first_ = last_ = first_ | layout.hasher_.of_instance(instance);
-    from_ = PackedKey(drawing, first_).bytes();
+    from_.emplace(drawing, first_);
   }
 
   bool next(ComponentRow& row) override {
@@ -139,21 +144,36 @@ class PackedLayout::Rows final : public RowCursor {
   }
 
   bool enter_next_block() {
-    if (is_at_end_) return false;
-    const bool found = std::exchange(is_started_, true) ? cursor_.next() : start();
-    is_at_end_ = !found || !cursor_.key().starts_with(prefix_);
-    if (is_at_end_) return false;
+    if (is_at_end_ || !(std::exchange(is_started_, true) ? next_block() : first_block())) {
+      is_at_end_ = true;
+      return false;
+    }
     block_.emplace(layout_.block_of({cursor_.key(), cursor_.value()}));
     drawing_ = drawing_of_block(block_->place());
     at_ = mark_ ? block_->lower_bound(first_) : 0;
     return true;
   }
-  bool start() { return from_.empty() ? cursor_.first() : cursor_.seek(from_); }
+  bool first_block() {
+    if (!from_) return cursor_.first();
+    if (!cursor_.seek(from_->bytes()) || !from_->has_drawing_of(cursor_.key())) {
+      engine::check_entries_beside(transaction_, layout_.blocks_, from_->bytes(), check_seal<Block>);
+      return false;
+    }
+    engine::check_entry_before(transaction_, layout_.blocks_, cursor_.key(), check_seal<Block>);
+    return true;
+  }
+  bool next_block() {
+    if (!from_) return cursor_.next();
+    if (is_last_of_drawing(block_->place().key)) return false;
+    const bool found = cursor_.next();
+    require_in_drawing(*from_, found ? cursor_.key() : Bytes(), *block_);
+    return true;
+  }
 
   const PackedLayout& layout_;
+  const ReadTransaction& transaction_;
   Cursor cursor_;
-  std::string prefix_;
-  std::string from_;
+  std::optional<PackedKey> from_;  // of the first row wanted; all of its drawing, if there is one
   std::optional<std::string> mark_;
   bool has_instance_ = false;
   std::optional<std::string> instance_;
@@ -171,19 +191,19 @@ class PackedLayout::Rows final : public RowCursor {
 class PackedLayout::ById final : public RowCursor {
  public:
   ById(const PackedLayout& layout, const ReadTransaction& transaction)
-      : layout_(layout), transaction_(transaction), cursor_(transaction, layout.ids_) {}
+      : layout_(layout), transaction_(transaction), ids_(transaction, layout.ids_) {}
 
   bool next(ComponentRow& row) override {
-    if (!(std::exchange(is_started_, true) ? cursor_.next() : cursor_.first())) return false;
-    row = layout_.row_behind(transaction_, cursor_.key(), cursor_.value());
+    IdEntry entry;
+    if (!ids_.next(entry)) return false;
+    row = layout_.row_behind(transaction_, entry);
     return true;
   }
 
  private:
   const PackedLayout& layout_;
   const ReadTransaction& transaction_;
-  Cursor cursor_;
-  bool is_started_ = false;
+  PackedIds::Cursor ids_;
 };
 
 // Rows in the order of their keys: sorts one drawing at a time.
@@ -299,7 +319,7 @@ std::unique_ptr<RowCursor> PackedLayout::with_key(const ReadTransaction& transac
 
 void PackedLayout::clear(WriteTransaction& transaction) const {
   transaction.clear(blocks_);
-  transaction.clear(ids_);
+  transaction.clear(ids_.table());
 }
 
 // Goes through blocks and rows in their order, and then through the ids.
@@ -375,9 +395,8 @@ class PackedLayout::Verifier {
         (has_last_block_ && key.bytes() <= last_block_)) {
       complain("out of order");
     }
-    const auto entry = transaction_.get(layout_.ids_, bytes_of(row.id));
-    if (entry != PackedKey(row.drawing_id, hash).bytes()) {
-      complain("its entry in '" + std::string(layout_.ids_.name) + "' is missing or leads elsewhere");
+    if (!has_entry({row.id, row.drawing_id, hash})) {
+      complain("its entry in '" + std::string(layout_.ids_.table().name) + "' is missing or leads elsewhere");
     }
     expect_unique(hash, row);
     last_row_ = key.bytes();
@@ -398,30 +417,63 @@ class PackedLayout::Verifier {
     same_hash_.push_back(std::move(key));
   }
 
+  // A damaged block is reported with the ids.
+  bool has_entry(const IdEntry& entry) {
+    try {
+      return layout_.ids_.find(transaction_, entry.id) == entry;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
   // Each row was held against its entry. As many entries as rows means that none is left over.
   void verify_ids() {
-    std::uint64_t entries = 0;
-    const bool has_left_over = transaction_.entries(layout_.ids_) != rows_;
-    Cursor cursor(transaction_, layout_.ids_);
-    std::string last;
-    for (bool found = cursor.first(); found; found = cursor.next(), ++entries) {
-      const engine::RecordPlace place{layout_.ids_.name, cursor.key()};
-      if (entries > 0 && cursor.key() <= last) report(place, "out of order");
-      last = cursor.key();
-      if (!has_left_over) continue;
-      try {
-        layout_.row_behind(transaction_, cursor.key(), cursor.value());
-      } catch (const Error& error) {
-        // What is wrong with the block or the row was said above.
-        if (error.facts().attempted.find(layout_.ids_.name) != std::string::npos)
-          report(place, error.facts().found);
-      }
+    const std::string_view table = layout_.ids_.table().name;
+    std::uint64_t count = 0;
+    std::vector<IdEntry> entries;
+    std::string last_key;
+    Cursor cursor(transaction_, layout_.ids_.table());
+    for (bool found = cursor.first(); found; found = cursor.next()) {
+      const engine::RecordPlace place{table, cursor.key()};
+      guarded(place, [&] {
+        IdBlocks::read(place, cursor.value(), entries);
+        count += entries.size();
+        if (bytes_of(entries.back().id) > place.key ||
+            (!last_key.empty() && bytes_of(entries.front().id) <= last_key)) {
+          report(place, "ids in the wrong block");
+        }
+      });
+      last_key = cursor.key();
     }
-    const std::uint64_t counted = transaction_.entries(layout_.ids_);
-    if (entries != counted || entries != rows_) {
-      report_("table '" + std::string(layout_.ids_.name) + "': " + std::to_string(entries) +
-              " entries, its counter says " + std::to_string(counted) + ", for " + std::to_string(rows_) +
-              " components");
+    if (!last_key.empty() && last_key != IdBlocks::scope().last_key) {
+      report({table, last_key}, "the last block of all, but not by its key");
+    }
+    if (count == rows_) return;
+    report_("table '" + std::string(table) + "': " + std::to_string(count) + " entries for " +
+            std::to_string(rows_) + " components");
+    report_left_over_ids();
+  }
+
+  void report_left_over_ids() {
+    const std::string_view table = layout_.ids_.table().name;
+    std::vector<IdEntry> entries;
+    Cursor cursor(transaction_, layout_.ids_.table());
+    for (bool found = cursor.first(); found; found = cursor.next()) {
+      try {
+        IdBlocks::read({table, cursor.key()}, cursor.value(), entries);
+      } catch (const Error&) {
+        continue;  // Was reported.
+      }
+      for (const IdEntry& entry : entries) {
+        try {
+          layout_.row_behind(transaction_, entry);
+        } catch (const Error& error) {
+          // What is wrong with the block or the row was said above.
+          if (error.facts().attempted.find(table) != std::string::npos) {
+            report({table, bytes_of(entry.id)}, error.facts().found);
+          }
+        }
+      }
     }
   }
 

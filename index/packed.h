@@ -4,14 +4,17 @@
 // Invariants
 //   - blocks  block key (packed_key.h) -> block (block.h); the rows of a block are sorted, and lie between the key of
 //             the block before and its own
-//   - ids     id -> drawing and hash of the row: the key of the row is this and the id
+//   - ids     blocks too (id_block.h): of each id drawing and hash of the row, which are its key together with the id
 //   - The last block of a drawing that has rows has the key that ends in FF, and no drawing has an empty block.
 //   - Every row has exactly one entry in `ids`, and every entry a row.
 //   - No two rows that the unique constraint applies to have the same drawing, mark and instance.
+//
+// What is not found is proven not to be there (engine/absence.h).
 #pragma once
 
 #include "block.h"
 #include "layout.h"
+#include "packed_ids.h"
 
 namespace piecemark::index {
 
@@ -61,13 +64,12 @@ class PackedLayout final : public Layout {
   Block block_of(const engine::ReadTransaction::Entry& entry) const {
     return {{blocks_.name, entry.key}, entry.value};
   }
-  // The row that an entry of `ids` leads to.
-  ComponentRow row_behind(const engine::ReadTransaction& transaction, engine::Bytes id,
-                          engine::Bytes entry) const;
+  // The row that an id leads to.
+  ComponentRow row_behind(const engine::ReadTransaction& transaction, const IdEntry& entry) const;
 
   bool nulls_not_distinct_;
   engine::Table blocks_;
-  engine::Table ids_;
+  PackedIds ids_;
   RowHasher hasher_;
 };
 

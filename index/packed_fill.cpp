@@ -8,8 +8,6 @@
 
 namespace piecemark::index {
 
-using engine::bytes_of;
-
 namespace {
 
 // Of all rows, in any order: two passes that give the same have seen the same rows under the same keys.
@@ -58,17 +56,23 @@ void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& sou
   RowSum by_id;
   {
     watch.on_pass(FillWatch::Pass::index);
-    engine::TableWriter ids(transaction, ids_);
+    BlockPacker<IdBlocks> ids(ids_.table());
+    engine::TableWriter writer(transaction, ids_.table());
+    const auto append = [&](const EncodedBlock& block) { writer.append(block.key, block.bytes); };
+    std::optional<Uuid> last;
     const auto rows = source.all_by_id(from);
     for (ComponentRow row; rows->next(row); watch.on_row()) {
       const RowHash hash = hash_of(row);
       const Uuid id = row.id;  // The row may borrow from the transaction.
       by_id.add({row.drawing_id, hash, id});
-      if (!ids.append(bytes_of(id), PackedKey(row.drawing_id, hash).bytes())) {
-        throw_unsound_source(ids_.name,
+      if (last && id <= *last) {
+        throw_unsound_source(ids_.table().name,
                              "rows that are not in ascending order, at component " + id.to_string());
       }
+      last = id;
+      ids.add({id, row.drawing_id, hash}, kFreshCapacity, append);
     }
+    ids.finish(IdBlocks::scope().last_key, append);
   }
   RowSum by_key;
   Repetition repetition;

@@ -3,18 +3,18 @@
 // Rows to insert wait in memory until they are many, or something else is to be read or changed. Then they go in
 // together, in the order of their keys: a block is taken apart and put together again once for all rows that it gets.
 //
-// Invariants
-//   - A row that waits has passed all checks; no other row that waits, or is stored, has its id or its key.
-//   - A block that has become small lies together with a neighbour, or shares its rows, where sizes allow it.
+// Invariant  A row that waits has passed all checks; no other row that waits, or is stored, has its id or its key.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "block_table.h"
 #include "engine/memory_reserve.h"
 #include "packed.h"
-#include "packed_key.h"
+#include "packed_ids.h"
+#include "row_blocks.h"
 #include "row_buffer.h"
 
 namespace piecemark::index {
@@ -36,17 +36,6 @@ class PackedWriter final : public LayoutWriter {
  private:
   using Rows = std::vector<HashedRow>;
   using RowPointers = std::vector<const HashedRow*>;
-  struct EncodedBlock {
-    std::string key;
-    std::string bytes;
-  };
-  // A stored block, with its rows. They are read into memory that one block after the other is read into.
-  struct OpenBlock {
-    std::string key;
-    std::size_t size = 0;
-    Rows* rows;
-  };
-  enum class Side : std::uint8_t { left, right };
 
   bool is_constrained(const ComponentRow& row) const {
     return layout_.is_constrained(row.drawing_id, row.instance_identifier);
@@ -59,24 +48,9 @@ class PackedWriter final : public LayoutWriter {
 
   void note_written();
   void write_ids();
+  void change_ids(BlockChange change, std::vector<IdEntry>& entries);
   void write_blocks();
-  void write_drawing(const DrawingKey& drawing, const HashedRow* const* first, const HashedRow* const* last);
-  template <class Change>
-  void edit(const HashedRow& stored, const Change& change);
-
-  std::optional<OpenBlock> open(const PackedKey& key);
-  OpenBlock open(const engine::ReadTransaction::Entry& entry, Rows& rows) const;
-  std::optional<OpenBlock> neighbour(const DrawingKey& drawing, const OpenBlock& block, Side side,
-                                     std::size_t size_max);
-  void store(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows);
-  bool store_with_neighbour(const DrawingKey& drawing, const OpenBlock& block, const RowPointers& rows,
-                            std::size_t size);
-  void replace_blocks(std::initializer_list<const std::string*> old_keys,
-                      const std::vector<EncodedBlock>& blocks);
-  std::vector<EncodedBlock> encoded(const DrawingKey& drawing, const RowPointers& rows,
-                                    const std::string& last_key, std::size_t capacity);
-  std::vector<EncodedBlock> encoded_evenly(const DrawingKey& drawing, const RowPointers& rows,
-                                           const std::string& last_key);
+  void change_row(BlockChange change, const HashedRow& row);
 
   const PackedLayout& layout_;
   engine::WriteTransaction& transaction_;
@@ -96,9 +70,8 @@ class PackedWriter final : public LayoutWriter {
   };
   std::optional<Asked> asked_;
 
-  BlockBuilder builder_;
-  Rows rows_at_hand_;  // of the block that was opened last
-  Rows rows_beside_;   // of the neighbour that was opened last
+  BlockTableWriter<RowBlocks> blocks_{transaction_, layout_.blocks_};
+  BlockTableWriter<IdBlocks> ids_{transaction_, layout_.ids_.table()};
 
   struct Written {
     WrittenHashes ids;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/absence.h"
 #include "engine/key.h"
 #include "engine/record.h"
 
@@ -157,6 +158,7 @@ Stash::Waiting::Waiting(const Stash& stash, const engine::ReadTransaction& trans
     : table_(stash.table_),
       cursor_(transaction, stash.table_),
       prefix_(prefix_of(newer, State::waiting, what)) {
+  engine::check_entry_before(transaction, table_, prefix_, engine::unseal);
   settle(cursor_.seek(prefix_));
 }
 
@@ -167,7 +169,11 @@ StashRow Stash::Waiting::read() {
 
 void Stash::Waiting::settle(bool found) {
   at_end_ = !found || !cursor_.key().starts_with(prefix_);
-  if (at_end_) return;
+  if (at_end_) {
+    if (found)
+      engine::unseal({table_.name, cursor_.key()}, cursor_.value());  // Its key may have been another.
+    return;
+  }
   require_stash_key(table_, cursor_.key());
   id_ = engine::uuid_from(cursor_.key().substr(kIdAt));
 }

@@ -1,0 +1,279 @@
+// Changes to a table whose entries lie in blocks, sorted: rows (row_blocks.h) and ids (id_blocks.h) of the packed layout.
+//
+// Invariants
+//   - A block holds the entries whose keys are not above its own, and above that of the block before.
+//   - Blocks belong to a scope, which all their keys begin with: a drawing, or the whole table. The last block of a scope
+//     has the scope's last key, and no block is empty.
+//   - A block that has become small lies together with a neighbour, or shares its entries, where sizes allow it; one that
+//     has grown too large shares them with a neighbour before one block more is made.
+//
+// A kind of block has these members:
+//   Entry, Builder, Key           Builder encodes entries; Key is what they are sorted by, as bytes()
+//   key_of(entry)                 the key of an entry
+//   Block                         made of place and bytes, throws where the seal of a block is broken
+//   is_before(entry, entry)       the order of the keys
+//   read(place, bytes, entries)   decodes a block; entries may borrow from its bytes
+//   throw_missing(place, entry), throw_present(place, entry)
+//                                 says that an entry to replace or erase is not there, or that one to insert is
+#pragma once
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "block.h"
+#include "engine/absence.h"
+#include "engine/transaction.h"
+
+namespace piecemark::index {
+
+// Fresh blocks leave room for a few entries, so that the next insertions do not have to split them.
+inline constexpr std::size_t kFreshCapacity = kBlockCapacity * 9 / 10;
+
+struct BlockScope {
+  std::string prefix;
+  std::string last_key;
+};
+
+// The shortest key that is not less than `last`, and less than `next`: a part of the latter, or the former.
+inline std::string separator(engine::Bytes last, engine::Bytes next) {
+  const auto differ = std::mismatch(last.begin(), last.end(), next.begin());
+  const std::size_t size = static_cast<std::size_t>(differ.second - next.begin()) + 1;
+  return std::string(size < next.size() ? next.substr(0, size) : last);
+}
+
+// Throws where the seal of a block is broken (engine/absence.h).
+template <class Block>
+void check_seal(const engine::RecordPlace& place, engine::Bytes bytes) {
+  Block(place, bytes);
+}
+
+struct EncodedBlock {
+  std::string key;
+  std::string bytes;
+};
+
+// Encodes entries, which come in their order, as blocks, each as full as `capacity` allows.
+template <class Kind>
+class BlockPacker {
+ public:
+  explicit BlockPacker(const engine::Table& table) : table_(table) {}
+
+  // Gives `take` the block before, if the entry begins another one.
+  template <class Take>
+  void add(const typename Kind::Entry& entry, std::size_t capacity, const Take& take) {
+    const auto key = Kind::key_of(entry);
+    if (!builder_.add(entry, capacity)) {
+      finish(separator(last_->bytes(), key.bytes()), take);
+      builder_.add(entry, capacity);
+    }
+    last_ = key;
+  }
+  // Gives `take` the last block, if there is one, under this key.
+  template <class Take>
+  void finish(std::string key, const Take& take) {
+    if (builder_.is_empty()) return;
+    block_.key = std::move(key);
+    builder_.finish({table_.name, block_.key}, block_.bytes);
+    take(block_);
+  }
+
+ private:
+  engine::Table table_;
+  typename Kind::Builder builder_;
+  std::optional<typename Kind::Key> last_;
+  EncodedBlock block_;
+};
+
+enum class BlockChange : std::uint8_t { insert, replace, erase };
+
+// Lifetime  ends before the transaction.
+template <class Kind>
+class BlockTableWriter {
+ public:
+  using Entry = typename Kind::Entry;
+
+  BlockTableWriter(engine::WriteTransaction& transaction, const engine::Table& table)
+      : transaction_(transaction), table_(table), packer_(table) {}
+
+  // Makes the change for each of these entries, which are of one scope and in their order; a block is taken apart and put
+  // together again once for all entries that belong to it. Entries may not borrow from the transaction.
+  // Errors  corrupt_record
+  void change(BlockChange change, const BlockScope& scope, const Entry* const* first,
+              const Entry* const* last) {
+    while (first != last) {
+      const auto block = open(scope, Kind::key_of(**first).bytes());
+      if (!block) {
+        if (change != BlockChange::insert) Kind::throw_missing(table_, **first);
+        engine::check_entries_beside(transaction_, table_, Kind::key_of(**first).bytes(),
+                                     check_seal<typename Kind::Block>);
+        replace_blocks({}, encoded({first, last}, scope.last_key, kFreshCapacity));
+        return;
+      }
+      const Entry* const* const end = std::partition_point(
+          first, last, [&](const Entry* entry) { return Kind::key_of(*entry).bytes() <= block->key; });
+      store(scope, *block, merged(change, *block, first, end));
+      first = end;
+    }
+  }
+
+ private:
+  using Pointers = std::vector<const Entry*>;
+  // A stored block, with its entries. They are read into memory that one block after the other is read into.
+  struct OpenBlock {
+    std::string key;
+    std::size_t size = 0;
+    std::vector<Entry>* entries;
+  };
+  enum class Side : std::uint8_t { left, right };
+
+  // A block below this size looks for a neighbour to lie together with.
+  static constexpr std::size_t kSmallSize = kBlockCapacity / 2;
+  // Below this size it shares the entries of a neighbour even if both stay.
+  static constexpr std::size_t kTinySize = kBlockCapacity / 4;
+  // Two blocks become one where this holds both.
+  static constexpr std::size_t kMergedSizeMax = kBlockCapacity * 17 / 20;
+  // How full the blocks are that share the entries of one that had grown too large, so that all have room.
+  static constexpr std::size_t kSharedSizeMax = kBlockCapacity * 9 / 10;
+
+  // The block that holds, or would hold, the entry with this key; nullopt where the scope has no entries.
+  std::optional<OpenBlock> open(const BlockScope& scope, engine::Bytes key) {
+    const auto found = transaction_.seek(table_, key);
+    if (!found || !found->key.starts_with(scope.prefix)) return std::nullopt;
+    return open(*found, entries_at_hand_);
+  }
+  OpenBlock open(const engine::ReadTransaction::Entry& entry, std::vector<Entry>& entries) const {
+    Kind::read({table_.name, entry.key}, entry.value, entries);
+    return {std::string(entry.key), entry.value.size(), &entries};
+  }
+
+  std::optional<OpenBlock> neighbour(const BlockScope& scope, const OpenBlock& block, Side side,
+                                     std::size_t size_max) {
+    engine::Cursor cursor(transaction_, table_);
+    if (!cursor.seek(block.key)) return std::nullopt;
+    const bool found = side == Side::left ? cursor.previous() : cursor.next();
+    if (!found || !cursor.key().starts_with(scope.prefix) || cursor.value().size() > size_max) {
+      return std::nullopt;
+    }
+    return open({cursor.key(), cursor.value()}, entries_beside_);
+  }
+
+  Pointers merged(BlockChange change, const OpenBlock& block, const Entry* const* first,
+                  const Entry* const* last) const {
+    Pointers entries;
+    entries.reserve(block.entries->size() + static_cast<std::size_t>(last - first));
+    for (const Entry& entry : *block.entries) {
+      while (first != last && is_before(**first, entry)) {
+        if (change != BlockChange::insert) Kind::throw_missing(table_, **first);
+        entries.push_back(*first++);
+      }
+      if (first == last || is_before(entry, **first)) {
+        entries.push_back(&entry);
+        continue;
+      }
+      if (change == BlockChange::insert) Kind::throw_present(table_, **first);
+      if (change == BlockChange::replace) entries.push_back(*first);
+      ++first;
+    }
+    if (first != last && change != BlockChange::insert) Kind::throw_missing(table_, **first);
+    entries.insert(entries.end(), first, last);
+    return entries;
+  }
+  static bool is_before(const Entry& a, const Entry& b) { return Kind::is_before(a, b); }
+
+  // Puts these entries in the place of those of the block.
+  void store(const BlockScope& scope, const OpenBlock& block, const Pointers& entries) {
+    if (entries.empty()) return remove(scope, block);
+    auto blocks = encoded(entries, block.key, kBlockCapacity);
+    if (blocks.size() == 1) {
+      const std::size_t size = blocks[0].bytes.size();
+      const bool has_shrunk = size < block.size;
+      const std::size_t beside_max = size < kTinySize ? kBlockCapacity : kMergedSizeMax - size;
+      if (has_shrunk && size < kSmallSize && store_with_neighbour(scope, block, entries, beside_max)) return;
+    } else if (is_appended(scope, block, entries)) {
+      blocks = encoded(entries, block.key, kFreshCapacity);  // More will follow, and leave these as they are.
+    } else {
+      if (blocks.size() == 2 && store_with_neighbour(scope, block, entries, kBlockCapacity)) return;
+      blocks = encoded_evenly(entries, block.key);
+    }
+    replace_blocks({&block.key}, blocks);
+  }
+
+  // Whether all that is new lies behind all that the scope had.
+  static bool is_appended(const BlockScope& scope, const OpenBlock& block, const Pointers& entries) {
+    return block.key == scope.last_key && entries.size() > block.entries->size() &&
+           entries[block.entries->size() - 1] == &block.entries->back();
+  }
+
+  // The last block of a scope stays the last: the one before takes its place.
+  void remove(const BlockScope& scope, const OpenBlock& block) {
+    const auto left =
+        block.key == scope.last_key ? neighbour(scope, block, Side::left, SIZE_MAX) : std::nullopt;
+    if (!left) return replace_blocks({&block.key}, {});
+    replace_blocks({&left->key, &block.key}, encoded(pointers_to(*left->entries), block.key, kBlockCapacity));
+  }
+
+  // Puts the entries together with those of a neighbour that is not larger than `size_max`. False, and nothing changed,
+  // where there is none.
+  bool store_with_neighbour(const BlockScope& scope, const OpenBlock& block, const Pointers& entries,
+                            std::size_t size_max) {
+    for (const Side side : {Side::right, Side::left}) {
+      const auto beside = neighbour(scope, block, side, size_max);
+      if (!beside) continue;
+      Pointers all = pointers_to(*beside->entries);
+      all.insert(side == Side::left ? all.end() : all.begin(), entries.begin(), entries.end());
+      const std::string& last_key = side == Side::left ? block.key : beside->key;
+      replace_blocks({&block.key, &beside->key}, encoded_evenly(all, last_key));
+      return true;
+    }
+    return false;
+  }
+
+  static Pointers pointers_to(const std::vector<Entry>& entries) {
+    Pointers pointers;
+    pointers.reserve(entries.size());
+    for (const Entry& entry : entries) pointers.push_back(&entry);
+    return pointers;
+  }
+
+  // The entries in as few blocks as hold them; the last one gets this key.
+  std::vector<EncodedBlock> encoded(const Pointers& entries, const std::string& last_key,
+                                    std::size_t capacity) {
+    std::vector<EncodedBlock> blocks;
+    const auto take = [&](EncodedBlock& block) { blocks.push_back(std::move(block)); };
+    for (const Entry* entry : entries) packer_.add(*entry, capacity, take);
+    packer_.finish(last_key, take);
+    return blocks;
+  }
+
+  // The same in blocks of about the same size, so that all have room.
+  std::vector<EncodedBlock> encoded_evenly(const Pointers& entries, const std::string& last_key) {
+    auto blocks = encoded(entries, last_key, kSharedSizeMax);
+    if (blocks.size() < 2) return blocks;
+    std::size_t bytes = 0;
+    for (const EncodedBlock& block : blocks) bytes += block.bytes.size();
+    // Entries are not all of one size: a little more keeps the last block from being cut short.
+    const std::size_t share = bytes / blocks.size() + bytes / entries.size();
+    return encoded(entries, last_key, std::min(share, kBlockCapacity));
+  }
+
+  void replace_blocks(std::initializer_list<const std::string*> old_keys,
+                      const std::vector<EncodedBlock>& blocks) {
+    for (const std::string* key : old_keys) {
+      const bool stays = std::any_of(blocks.begin(), blocks.end(),
+                                     [&](const EncodedBlock& block) { return block.key == *key; });
+      if (!stays) transaction_.erase(table_, *key);
+    }
+    for (const EncodedBlock& block : blocks) transaction_.put(table_, block.key, block.bytes);
+  }
+
+  engine::WriteTransaction& transaction_;
+  engine::Table table_;
+  BlockPacker<Kind> packer_;
+  std::vector<Entry> entries_at_hand_;  // of the block that was opened last
+  std::vector<Entry> entries_beside_;   // of the neighbour that was opened last
+};
+
+}  // namespace piecemark::index
