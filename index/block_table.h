@@ -129,12 +129,11 @@ class BlockTableWriter {
   };
   enum class Side : std::uint8_t { left, right };
 
-  // A block below this size looks for a neighbour to lie together with.
+  // A block that has shrunk below this size becomes one with a neighbour, if one block holds both.
+  static constexpr std::size_t kRoomySize = kBlockCapacity * 3 / 4;
+  // Below this size it shares the entries of a neighbour even if both stay, and both are larger then. So only the one block of a small scope is small enough for LMDB to keep it in a page of the tree, where blocks that come
+  // and go leave pages half empty.
   static constexpr std::size_t kSmallSize = kBlockCapacity / 2;
-  // Below this size it shares the entries of a neighbour even if both stay.
-  static constexpr std::size_t kTinySize = kBlockCapacity / 4;
-  // Two blocks become one where this holds both.
-  static constexpr std::size_t kMergedSizeMax = kBlockCapacity * 17 / 20;
   // How full the blocks are that share the entries of one that had grown too large, so that all have room.
   static constexpr std::size_t kSharedSizeMax = kBlockCapacity * 9 / 10;
 
@@ -190,12 +189,12 @@ class BlockTableWriter {
     if (blocks.size() == 1) {
       const std::size_t size = blocks[0].bytes.size();
       const bool has_shrunk = size < block.size;
-      const std::size_t beside_max = size < kTinySize ? kBlockCapacity : kMergedSizeMax - size;
-      if (has_shrunk && size < kSmallSize && store_with_neighbour(scope, block, entries, beside_max)) return;
+      const std::size_t beside_max = size < kSmallSize ? SIZE_MAX : kBlockCapacity - size;
+      if (has_shrunk && size < kRoomySize && store_with_neighbour(scope, block, entries, beside_max)) return;
     } else if (is_appended(scope, block, entries)) {
       blocks = encoded(entries, block.key, kFreshCapacity);  // More will follow, and leave these as they are.
     } else {
-      if (blocks.size() == 2 && store_with_neighbour(scope, block, entries, kBlockCapacity)) return;
+      if (blocks.size() == 2 && store_with_neighbour(scope, block, entries, SIZE_MAX)) return;
       blocks = encoded_evenly(entries, block.key);
     }
     replace_blocks({&block.key}, blocks);
@@ -250,8 +249,9 @@ class BlockTableWriter {
 
   // The same in blocks of about the same size, so that all have room.
   std::vector<EncodedBlock> encoded_evenly(const Pointers& entries, const std::string& last_key) {
-    auto blocks = encoded(entries, last_key, kSharedSizeMax);
+    auto blocks = encoded(entries, last_key, kBlockCapacity);
     if (blocks.size() < 2) return blocks;
+    blocks = encoded(entries, last_key, kSharedSizeMax);
     std::size_t bytes = 0;
     for (const EncodedBlock& block : blocks) bytes += block.bytes.size();
     // Entries are not all of one size: a little more keeps the last block from being cut short.
