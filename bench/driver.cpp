@@ -31,6 +31,7 @@ class Suite {
   void register_benchmarks(const std::vector<std::uint64_t>& sizes) {
     for (const std::uint64_t components : sizes) {
       for (const Operation& operation : operations()) {
+        if (components > operation.rows_max) continue;
         for (std::size_t contender = 0; contender < infos_.size(); ++contender) {
           if (offers(infos_[contender], operation.needs))
             register_benchmark(operation, components, contender);

@@ -1,6 +1,7 @@
 #include "operations.h"
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -14,6 +15,7 @@ constexpr std::uint64_t kRowsACommit = 1'000;
 constexpr std::uint64_t kRowsADrawing = 500;
 constexpr std::size_t kColdRows = 1'000;
 constexpr std::size_t kColdDrawings = 20;
+constexpr std::uint64_t kUsedRowsMax = 100'000;
 
 // One query an iteration.
 template <class Query, class Read>
@@ -102,6 +104,52 @@ void bytes(benchmark::State& state, Fixture& fixture) {
   for (auto _ : state) {
     const auto size = static_cast<double>(fixture.loaded_store().bytes());
     state.counters["bytes_per_component"] = size / static_cast<double>(fixture.workload().total().rows);
+  }
+}
+
+// Every row is changed ten times, a thousandth of the rows in each commit: changed and deleted, inserted again, changed and
+// changed back, twice. In between there are always some that have gone through a part of it.
+void use(Contender& contender, const std::vector<Review>& reviews) {
+  constexpr std::size_t kBatches = 1'000;
+  constexpr std::size_t kDelay = 7;  // batches from one change of a row to the next
+  const std::size_t batch_rows = reviews.size() / kBatches;
+  std::vector<const Component*> before;
+  std::vector<const Component*> after;
+  for (const Review& review : reviews) {
+    before.push_back(review.before);
+    after.push_back(&review.after);
+  }
+  const auto batch = [&](const std::vector<const Component*>& rows, std::size_t number) {
+    const std::size_t first = number * batch_rows;
+    return ComponentRefs(rows).subspan(first, number + 1 == kBatches ? rows.size() - first : batch_rows);
+  };
+  const std::array<std::function<void(std::size_t)>, 5> changes{
+      [&](std::size_t i) { contender.update(batch(after, i)); },
+      [&](std::size_t i) { contender.erase(batch(after, i)); },
+      [&](std::size_t i) { contender.insert({.components = batch(before, i)}); },
+      [&](std::size_t i) { contender.update(batch(after, i)); },
+      [&](std::size_t i) { contender.update(batch(before, i)); },
+  };
+  for (std::size_t pass = 0; pass < 2; ++pass) {
+    for (std::size_t step = 0; step < kBatches + kDelay * (changes.size() - 1); ++step) {
+      for (std::size_t change = 0; change < changes.size(); ++change) {
+        const std::size_t number = step - change * kDelay;
+        if (step >= change * kDelay && number < kBatches) changes[change](number);
+      }
+    }
+  }
+}
+
+void bytes_after_use(benchmark::State& state, Fixture& fixture) {
+  const Workload& workload = fixture.workload();
+  const std::vector<Review> reviews = workload.reviews(workload.total().rows);
+  for (auto _ : state) {
+    const auto store = fixture.new_store();
+    store->contender().bulk_load(workload.rows());
+    use(store->contender(), reviews);
+    require(store->contender().scan(), workload.total());
+    const auto size = static_cast<double>(store->bytes());
+    state.counters["bytes_per_component"] = size / static_cast<double>(workload.total().rows);
   }
 }
 
@@ -298,6 +346,7 @@ constexpr std::array kOperations{
     Operation{"insert_drawing", insert_drawing, Needs::writes, Clock::wall, 20},
     Operation{"update_many", update_many, Needs::writes, Clock::wall, 10},
     Operation{"erase_drawing", erase_drawing, Needs::writes, Clock::wall, 10},
+    Operation{"bytes_after_use", bytes_after_use, Needs::writes, Clock::wall, 1, kUsedRowsMax},
     Operation{"bulk_load_unsorted", bulk_load_unsorted, Needs::reads, Clock::wall, 1},
     Operation{"upgrade", upgrade, Needs::migrations, Clock::wall, 1},
     Operation{"find_across_upgrade", find_across_upgrade, Needs::migrations},

@@ -23,7 +23,8 @@ struct Operation {
   void (*run)(benchmark::State&, Fixture&);
   Needs needs = Needs::reads;
   Clock clock = Clock::processor;
-  int iterations = 0;  // 0: until the time is up
+  int iterations = 0;                   // 0: until the time is up
+  std::uint64_t rows_max = UINT64_MAX;  // With more it would take many minutes.
 };
 
 // In the order in which they run: a store is read before it is written, and no migration has to be undone outside

@@ -26,6 +26,7 @@ OPERATIONS = [
     Operation("update_many", "1,000 updates a commit", "us/row", 1e6),
     Operation("erase_drawing", "delete a drawing of about 500", "us", 1e6),
     Operation("bytes", "room on the disk", "bytes/row", None),
+    Operation("bytes_after_use", "room after ten changes of each row", "bytes/row", None),
     Operation("upgrade", "upgrade", "ns/row", 1e9),
     Operation("downgrade", "downgrade", "ns/row", 1e9),
     Operation("downgrade_setting_aside", "downgrade, setting rows aside", "ns/row", 1e9),
