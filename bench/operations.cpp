@@ -1,5 +1,6 @@
 #include "operations.h"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
@@ -107,12 +108,12 @@ void bytes(benchmark::State& state, Fixture& fixture) {
   }
 }
 
-// Every row is changed ten times, a thousandth of the rows in each commit: changed and deleted, inserted again, changed and
+// Every row is changed ten times, 100 rows in each commit: changed and deleted, inserted again, changed and
 // changed back, twice. In between there are always some that have gone through a part of it.
 void use(Contender& contender, const std::vector<Review>& reviews) {
-  constexpr std::size_t kBatches = 1'000;
+  constexpr std::size_t kRowsABatch = 100;
   constexpr std::size_t kDelay = 7;  // batches from one change of a row to the next
-  const std::size_t batch_rows = reviews.size() / kBatches;
+  const std::size_t batches = (reviews.size() + kRowsABatch - 1) / kRowsABatch;
   std::vector<const Component*> before;
   std::vector<const Component*> after;
   for (const Review& review : reviews) {
@@ -120,8 +121,8 @@ void use(Contender& contender, const std::vector<Review>& reviews) {
     after.push_back(&review.after);
   }
   const auto batch = [&](const std::vector<const Component*>& rows, std::size_t number) {
-    const std::size_t first = number * batch_rows;
-    return ComponentRefs(rows).subspan(first, number + 1 == kBatches ? rows.size() - first : batch_rows);
+    const std::size_t first = number * kRowsABatch;
+    return ComponentRefs(rows).subspan(first, std::min(kRowsABatch, rows.size() - first));
   };
   const std::array<std::function<void(std::size_t)>, 5> changes{
       [&](std::size_t i) { contender.update(batch(after, i)); },
@@ -131,10 +132,10 @@ void use(Contender& contender, const std::vector<Review>& reviews) {
       [&](std::size_t i) { contender.update(batch(before, i)); },
   };
   for (std::size_t pass = 0; pass < 2; ++pass) {
-    for (std::size_t step = 0; step < kBatches + kDelay * (changes.size() - 1); ++step) {
+    for (std::size_t step = 0; step < batches + kDelay * (changes.size() - 1); ++step) {
       for (std::size_t change = 0; change < changes.size(); ++change) {
         const std::size_t number = step - change * kDelay;
-        if (step >= change * kDelay && number < kBatches) changes[change](number);
+        if (step >= change * kDelay && number < batches) changes[change](number);
       }
     }
   }

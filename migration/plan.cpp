@@ -78,11 +78,11 @@ class Planner {
       const engine::Table table = environment.table(i);
       const auto id = static_cast<index::TableId>(i);
       const bool is_index = id == route_.from->index;
-      const bool is_rewritten = !route_.steps.empty() && (is_index || id == route_.from->rows);
+      const bool is_of_rows = is_index || id == route_.from->rows;
+      const bool is_rewritten = !route_.steps.empty() && is_of_rows;
       if (id == index::TableId::meta || !snapshot_.has(table) || snapshot_.entries(table) == 0) continue;
-      const bool holds_rows = id == route_.from->rows;
       plan_.tables.push_back({std::string(table.name),
-                              holds_rows ? components_.layout().count(snapshot_) : snapshot_.entries(table),
+                              is_of_rows ? components_.layout().count(snapshot_) : snapshot_.entries(table),
                               snapshot_.bytes_of(table), is_index, is_rewritten});
     }
   }
