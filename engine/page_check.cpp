@@ -61,18 +61,42 @@ class BitSet {
 // The file, read where it is asked for. What lies around is asked of the disk at once: trees lead to and fro.
 class Pages {
  public:
+  // Reads that follow each other, more often than not, from front to back; then one call reads ahead for many.
+  class Stream {
+   public:
+    explicit Stream(Pages& pages) : pages_(pages) {}
+
+    void read(std::uint64_t offset, std::span<char> into, std::uint64_t page) {
+      pages_.require_within(offset, into.size(), page);
+      const bool goes_on = offset > last_ && offset - last_ <= kNear;
+      last_ = offset;
+      if (!covers(offset, into.size())) {
+        if (!goes_on) return pages_.read_directly(offset, into, page);
+        bytes_.resize(std::min<std::uint64_t>(kChunk, pages_.file_size() - offset));
+        from_ = offset;
+        pages_.read_directly(from_, bytes_, page);
+      }
+      std::copy_n(bytes_.data() + (offset - from_), into.size(), into.data());
+    }
+
+   private:
+    static constexpr std::uint64_t kChunk = std::uint64_t{1} << 16;
+    static constexpr std::uint64_t kNear = std::uint64_t{1} << 14;
+
+    bool covers(std::uint64_t offset, std::size_t size) const {
+      return offset >= from_ && offset + size <= from_ + bytes_.size();
+    }
+
+    Pages& pages_;
+    std::uint64_t last_ = 0;
+    std::uint64_t from_ = 0;
+    std::vector<char> bytes_;
+  };
+
   explicit Pages(const os::File& file)
       : file_(file), file_size_(size_of(file)), advised_(file_size_ / kWindow) {}
 
   std::uint64_t file_size() const { return file_size_; }
-
-  void read(std::uint64_t offset, std::span<char> into, std::uint64_t page) {
-    require(offset <= file_size_ && into.size() <= file_size_ - offset, page,
-            "the file ends before this page: it was truncated");
-    if (advised_.add(offset / kWindow)) os::read_ahead(file_, offset / kWindow * kWindow, kWindow);
-    std::size_t got = 0;
-    if (os::read_at(file_, offset, into, got) || got < into.size()) fail(page, "the page cannot be read");
-  }
 
  private:
   static constexpr std::uint64_t kWindow = std::uint64_t{4} << 20;
@@ -83,6 +107,17 @@ class Pages {
     return facts.size_bytes;
   }
 
+  void require_within(std::uint64_t offset, std::uint64_t size, std::uint64_t page) const {
+    require(offset <= file_size_ && size <= file_size_ - offset, page,
+            "the file ends before this page: it was truncated");
+  }
+
+  void read_directly(std::uint64_t offset, std::span<char> into, std::uint64_t page) {
+    if (advised_.add(offset / kWindow)) os::read_ahead(file_, offset / kWindow * kWindow, kWindow);
+    std::size_t got = 0;
+    if (os::read_at(file_, offset, into, got) || got < into.size()) fail(page, "the page cannot be read");
+  }
+
   const os::File& file_;
   std::uint64_t file_size_;
   BitSet advised_;
@@ -90,7 +125,7 @@ class Pages {
 
 Meta load_meta(Pages& pages, std::uint64_t page, std::uint64_t offset) {
   std::array<char, kHeaderSize + lmdb::kMetaSize> bytes{};
-  pages.read(offset, bytes, page);
+  Pages::Stream(pages).read(offset, bytes, page);
   const PageHeader header{bytes.data()};
   require(header.flags() == lmdb::kMetaPage && header.number() == page, page, "no meta page");
   const Meta meta = lmdb::load_meta(bytes.data() + kHeaderSize);
@@ -130,7 +165,9 @@ Meta newest_meta(Pages& pages) {
 class Checker {
  public:
   Checker(Pages& pages, const Meta& meta)
-      : pages_(pages),
+      : file_size_(pages.file_size()),
+        tree_pages_(pages),
+        overflow_pages_(pages),
         page_size_(meta.page_size()),
         last_page_(meta.last_page),
         transaction_(meta.transaction),
@@ -193,7 +230,7 @@ class Checker {
   void walk_page(Walk& walk, std::uint64_t number, unsigned level, const Range& range, std::uint64_t from) {
     reach(number, from);
     const std::span<char> bytes = std::span(walk.pages).subspan((level - 1) * page_size_, page_size_);
-    pages_.read(number * page_size_, bytes, number);
+    tree_pages_.read(number * page_size_, bytes, number);
     const Page page = checked_page(number, walk.kind, level == walk.depth, {bytes.data()});
     ++(page.is_leaf ? walk.counted.leaf_pages : walk.counted.branch_pages);
     check_nodes(page);
@@ -302,14 +339,14 @@ class Checker {
     const std::uint64_t first = node.first_overflow_page();
     require(first >= lmdb::kMetaPages && first <= last_page_, page, "an overflow page number out of range");
     std::array<char, kHeaderSize> bytes{};
-    pages_.read(first * page_size_, bytes, first);
+    overflow_pages_.read(first * page_size_, bytes, first);
     const PageHeader header{bytes.data()};
     require(header.number() == first && header.flags() == lmdb::kOverflowPage, first, "no overflow page");
     const std::uint64_t count = header.overflow_pages();
     require(
         count >= lmdb::overflow_pages_for(node.data_size(), page_size_) && count <= last_page_ - first + 1,
         first, "impossible number of overflow pages");
-    require((first + count) * page_size_ <= pages_.file_size(), first,
+    require((first + count) * page_size_ <= file_size_, first,
             "the file ends within these overflow pages: it was truncated");
     for (std::uint64_t i = 0; i < count; ++i) reach(first + i, page);
     walk.counted.overflow_pages += count;
@@ -346,13 +383,15 @@ class Checker {
   // Part of the value of a node of the free tree.
   void read_value(const Node& node, std::uint64_t offset, std::span<char> into, std::uint64_t page) {
     if (node.has_big_data()) {
-      pages_.read(node.first_overflow_page() * page_size_ + kHeaderSize + offset, into, page);
+      overflow_pages_.read(node.first_overflow_page() * page_size_ + kHeaderSize + offset, into, page);
     } else {
       std::copy_n(node.data() + offset, into.size(), into.data());
     }
   }
 
-  Pages& pages_;
+  std::uint64_t file_size_;
+  Pages::Stream tree_pages_;
+  Pages::Stream overflow_pages_;
   std::uint64_t page_size_;
   std::uint64_t last_page_;
   std::uint64_t transaction_;
