@@ -192,6 +192,12 @@ class Checker {
             "the entry counter of the tree does not agree with its entries");
   }
 
+  // After all trees: a table that is lost leaves its pages behind.
+  void check_all_are_reached() const {
+    require(reached_count_ == last_page_ + 1 - lmdb::kMetaPages, 0,
+            "pages that neither a table nor the free list leads to");
+  }
+
  private:
   // What lies between two keys of the parent. A missing bound is open.
   struct Range {
@@ -225,6 +231,7 @@ class Checker {
   void reach(std::uint64_t page, std::uint64_t from) {
     require(page >= lmdb::kMetaPages && page <= last_page_, from, "a page number out of range");
     require(reached_.add(page), page, "the page is reached twice");
+    ++reached_count_;
   }
 
   void walk_page(Walk& walk, std::uint64_t number, unsigned level, const Range& range, std::uint64_t from) {
@@ -374,6 +381,7 @@ class Checker {
         require(number >= lmdb::kMetaPages && number <= last_page_, page,
                 "a free list with a page number out of range");
         require(reached_.add(number), number, "a free page that is in use, or free twice");
+        ++reached_count_;
         previous = number;
       }
       done += part;
@@ -396,6 +404,7 @@ class Checker {
   std::uint64_t last_page_;
   std::uint64_t transaction_;
   BitSet reached_;
+  std::uint64_t reached_count_ = 0;
   BitSet node_starts_;  // of the page at hand
 };
 
@@ -408,6 +417,7 @@ std::optional<PageDamage> check_pages(const os::File& file) {
     Checker checker(pages, meta);
     checker.walk_tree(meta.main, TreeKind::main, 0);
     checker.walk_tree(meta.free, TreeKind::free, 0);
+    checker.check_all_are_reached();
     return std::nullopt;
   } catch (const Damaged& found) {
     return found.damage;

@@ -3,9 +3,9 @@
 // LMDB follows page numbers, offsets and sizes as it finds them; a damaged or hostile file makes it read and write
 // anywhere. A file that passes here is what LMDB itself could have written: metas of successive commits, every page
 // number in range, reached once and within the file, nodes that fill their page without overlap, keys in order and
-// between their separators, counters right, the free list disjoint from the rest. So nothing that LMDB does with it
-// later, writes included, meets a case that LMDB does not know. Not checked are pages that nothing leads to: LMDB never
-// reads them. What the bytes of keys and values mean is for their checksums to say.
+// between their separators, counters right, the free list disjoint from the rest and together with it complete. So nothing that LMDB does with it
+// later, writes included, meets a case that LMDB does not know. Not read are free pages: LMDB
+// does not read them either. What the bytes of keys and values mean is for their checksums to say.
 #pragma once
 
 #include <cstdint>

@@ -237,6 +237,16 @@ TEST_F(PageCheckTest, FreeListOfATransactionToComeIsFound) {
             "a free list of a transaction to come");
 }
 
+// Neither counters nor keys tell that a table is gone.
+TEST_F(PageCheckTest, TableWhosePagesAreLeftBehindIsFound) {
+  EXPECT_EQ(reason([](std::string& b) {
+              const std::size_t blocks = b.find("blocks.3", main_root(b)) + 8;
+              const std::size_t stash = b.find("stash", main_root(b)) + 5;
+              std::memcpy(b.data() + blocks, b.data() + stash, lmdb::kTreeSize);
+            }),
+            "pages that neither a table nor the free list leads to");
+}
+
 // What a file says of itself must not make the check take memory or time.
 TEST_F(PageCheckTest, LastPageFarBehindTheEndOfTheFileIsFound) {
   EXPECT_EQ(reason([](std::string& b) {

@@ -363,7 +363,7 @@ TEST(Mutants, NoDamagedFileCrashesHangsOrGivesAnotherRow) {
   prefer_memory();
   const std::vector<Sample> all = samples();
   std::vector<Trial> trials;
-  const std::uint64_t count = tries("mutants", 3000);
+  const std::uint64_t count = tries("mutants", 2000);
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::size_t kind = i % std::size(kMutationKinds);
     trials.push_back(
