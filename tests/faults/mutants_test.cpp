@@ -160,53 +160,6 @@ Fate fate_of(const Answers& given, const Sample& sample) {
   return verdict == Verdict::absence ? Fate::absence : Fate::wrong_row;
 }
 
-template <class Call>
-void whatever_comes(const Call& call) {
-  try {
-    call();
-  } catch (const Error&) {  // Refused is as good as done.
-  }
-}
-
-// Writes of every kind, then verification and all migrations.
-void write_to(const std::string& path, const Questions& questions) {
-  Store store = Store::open(path, kOpen);
-  const auto change = [&](const auto& make) {
-    whatever_comes([&] {
-      WriteTxn transaction = store.write();
-      make(transaction);
-      transaction.commit();
-    });
-  };
-  change([&](WriteTxn& transaction) {
-    const Uuid drawing = transaction.insert_drawing({.name = "new"});
-    for (int i = 0; i < 40; ++i) {
-      transaction.insert({.drawing_id = drawing,
-                          .piece_mark = "N" + std::to_string(i),
-                          .bounding_box = i % 20 == 3 ? "[" + std::string(5000, '1') + "]" : "[1]"});
-    }
-  });
-  const std::size_t step = questions.ids.size() / 40 + 1;
-  for (const bool erases : {false, true}) {
-    change([&](WriteTxn& transaction) {
-      for (std::size_t i = erases ? 1 : 0; i < questions.ids.size(); i += step) {
-        whatever_comes([&] {
-          if (erases) {
-            transaction.erase(questions.ids[i]);
-          } else {
-            transaction.update(questions.ids[i], {.material_type = "changed"});
-          }
-        });
-      }
-    });
-  }
-  if (questions.drawings.front())
-    change([&](WriteTxn& transaction) { transaction.erase_drawing(*questions.drawings.front()); });
-  whatever_comes([&] { verify(store.read()); });
-  for (const std::uint32_t format : {1U, 3U, 2U}) whatever_comes([&] { migrate_or_stash(store, format); });
-  whatever_comes([&] { verify_pages(store); });
-}
-
 Fate try_mutant(const std::string& path, const std::string& bytes, const Sample& sample) {
   fs::remove(path + "-lock");
   write_bytes(path, bytes);
@@ -217,7 +170,7 @@ Fate try_mutant(const std::string& path, const std::string& bytes, const Sample&
   } catch (const Error&) {
     return Fate::refused;
   }
-  whatever_comes([&] { write_to(path, sample.questions); });
+  write_everything(path, sample.questions);
   return fate;
 }
 

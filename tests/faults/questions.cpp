@@ -75,6 +75,52 @@ bool is_part(const std::vector<std::string>& few, const std::vector<std::string>
   return std::includes(many.begin(), many.end(), few.begin(), few.end());
 }
 
+template <class Call>
+void whatever_comes(const Call& call) {
+  try {
+    call();
+  } catch (const Error&) {  // Refused is as good as done.
+  }
+}
+
+void write_to(Store& store, const Questions& questions) {
+  const auto change = [&](const auto& make) {
+    whatever_comes([&] {
+      WriteTxn transaction = store.write();
+      make(transaction);
+      transaction.commit();
+    });
+  };
+  change([&](WriteTxn& transaction) {
+    const Uuid drawing = transaction.insert_drawing({.name = "new"});
+    for (int i = 0; i < 40; ++i) {
+      transaction.insert({.drawing_id = drawing,
+                          .piece_mark = "N" + std::to_string(i),
+                          .bounding_box = i % 20 == 3 ? "[" + std::string(5000, '1') + "]" : "[1]"});
+    }
+  });
+  const std::size_t step = questions.ids.size() / 40 + 1;
+  for (const bool erases : {false, true}) {
+    change([&](WriteTxn& transaction) {
+      for (std::size_t i = erases ? 1 : 0; i < questions.ids.size(); i += step) {
+        whatever_comes([&] {
+          if (erases) {
+            transaction.erase(questions.ids[i]);
+          } else {
+            transaction.update(questions.ids[i], {.material_type = "changed"});
+          }
+        });
+      }
+    });
+  }
+  if (questions.drawings.front())
+    change([&](WriteTxn& transaction) { transaction.erase_drawing(*questions.drawings.front()); });
+  whatever_comes([&] { verify(store.read()); });
+  for (const std::uint32_t format : {1U, 3U, 2U})
+    whatever_comes([&] { migrate(store, format, {.on_loss = OnLoss::stash}); });
+  whatever_comes([&] { verify_pages(store); });
+}
+
 Verdict compare(const Answer& given, const Answer& expected) {
   if (!given) return Verdict::reported;
   if (!expected || *given == *expected) return Verdict::right;
@@ -148,6 +194,13 @@ Answers ask(const Store& store, const Questions& questions) {
                        std::to_string(info.stash_entries), std::to_string(info.migrations)};
   });
   return answers;
+}
+
+void write_everything(const std::string& path, const Questions& questions) {
+  whatever_comes([&] {
+    Store store = Store::open(path, {.write_older_format = true, .map_size_bytes = std::uint64_t{1} << 28});
+    write_to(store, questions);
+  });
 }
 
 // A digest of rows that are missing differs too.

@@ -1,6 +1,7 @@
 // Everything that can be asked of a store, and what two stores answer: for files that may be damaged.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,10 @@ struct Answers {
 };
 // Asks by every route. Damage is an answer; what is thrown besides piecemark::Error is thrown on.
 Answers ask(const Store& store, const Questions& questions);
+
+// Writes of every kind, verification and migrations to all formats. Refused is as good as done; what is thrown besides
+// piecemark::Error is thrown on.
+void write_everything(const std::string& path, const Questions& questions);
 
 // From the best to the worst.
 enum class Verdict : std::uint8_t {
