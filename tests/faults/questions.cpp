@@ -154,10 +154,10 @@ Answers ask(const Store& store, const Questions& questions) {
   const auto rows = [&](const auto& ask) { answers.rows.push_back(answer(ask)); };
   const auto digest = [&](const auto& ask) { answers.digests.push_back(answer(ask)); };
   for (const Uuid& id : questions.ids) rows([&] { return row_of_view(snapshot.get(id)); });
-  for (const auto& [drawing, mark, instance] : questions.keys) {
-    rows([&] { return rows_of(snapshot.with_key(drawing, mark, instance)); });
-    rows([&] { return row_of_view(snapshot.find(drawing, mark, instance)); });
-    rows([&] { return rows_of(snapshot.instances(drawing, mark)); });
+  for (const Questions::Key& key : questions.keys) {
+    rows([&] { return rows_of(snapshot.with_key(key.drawing, key.mark, key.instance)); });
+    rows([&] { return row_of_view(snapshot.find(key.drawing, key.mark, key.instance)); });
+    rows([&] { return rows_of(snapshot.instances(key.drawing, key.mark)); });
   }
   for (const auto& drawing : questions.drawings) {
     rows([&] { return rows_of(snapshot.in_drawing(drawing)); });
