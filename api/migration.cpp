@@ -88,4 +88,8 @@ Verification verify(const ReadTxn& snapshot) {
   return migration::verify(state.transaction, *state.components);
 }
 
+void verify_pages(const Store& store) {
+  core_of(store).environment()->verify_pages();
+}
+
 }  // namespace piecemark

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "index/schema.h"
 #include "store_core.h"
 
 namespace piecemark {
@@ -10,7 +11,7 @@ StoreCore::StoreCore(std::shared_ptr<engine::Environment> environment, const Ope
     : environment_(std::move(environment)), options_(options) {
   const engine::ReadTransaction transaction = environment_->begin_read();
   const engine::Stamp stamp = index::load_stamp(transaction);
-  index::require_readable(stamp, environment_->path());
+  index::require_schema(transaction, index::require_readable(stamp, environment_->path()));
   nulls_not_distinct_ = stamp.nulls_not_distinct;
   components_.resize(index::formats().size());
 }

@@ -120,7 +120,7 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
   const bool is_alone = poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); });
   if (!is_alone && reads_without_lock_file_) throw_writer_is_busy("open");
   try {
-    if (is_alone && !options_.trusted) check_pages();
+    if (is_alone && !options_.trusted) check_pages("open");
     if (!reads_without_lock_file_) prepare_lock_file(is_alone);
     open_map();
     if (is_alone && !reads_without_lock_file_) require_own_lock_table(noted_commit(), 1);
@@ -210,13 +210,34 @@ void Environment::open_file() {
   require_plain_lock_file(path_, attempted);
 }
 
-void Environment::check_pages() {
+void Environment::check_pages(const char* attempted) const {
   const auto damage = engine::check_pages(file_);
   if (!damage) return;
-  throw Error(ErrorCode::corrupt_file, {"cannot open " + quoted(path_),
+  throw Error(ErrorCode::corrupt_file, {std::string("cannot ") + attempted + " " + quoted(path_),
                                         "page " + std::to_string(damage->page) + ": " + damage->reason,
                                         {},
                                         "go back to a backup"});
+}
+
+void Environment::verify_pages() {
+  constexpr const char* kAttempted = "verify the pages of";
+  check_usable(kAttempted);
+  const auto verify_and = [&](const auto& let_go) {
+    try {
+      check_pages(kAttempted);
+    } catch (...) {
+      let_go();
+      throw;
+    }
+    let_go();
+  };
+  if (reads_without_lock_file_) {
+    share_file_lock();
+    verify_and([&] { unshare_file_lock(); });
+  } else {
+    turn_.take(file_, file_id_, path_, options_.busy_timeout_ms);
+    verify_and([&] { turn_.release(file_); });
+  }
 }
 
 void Environment::open_map(unsigned more_flags) {
@@ -311,14 +332,13 @@ bool Environment::try_open(MDB_txn* transaction, const std::string& name, unsign
 
 // False where the snapshot has a table that was opened after it began, or not yet.
 bool Environment::knows_tables(MDB_txn* transaction) const {
-  constexpr MDB_dbi kTableOfTables = 1;
   if (!may_lack_tables_) return true;
   return std::all_of(tables_.begin(), tables_.end(), [&](const NamedTable& table) {
     MDB_stat statistics{};
     if (mdb_stat(transaction, table.handle, &statistics) == MDB_SUCCESS) return true;
     MDB_val name{table.name.size(), const_cast<char*>(table.name.data())};
     MDB_val found{};
-    return mdb_get(transaction, kTableOfTables, &name, &found) == MDB_NOTFOUND;
+    return mdb_get(transaction, kTableOfTables.handle, &name, &found) == MDB_NOTFOUND;
   });
 }
 

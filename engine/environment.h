@@ -64,6 +64,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
   WriteTransaction begin_write() { return begin_write(options_.busy_timeout_ms); }
   WriteTransaction begin_write(std::uint32_t busy_timeout_ms, const OnWait& on_wait = {});
 
+  // Walks the pages of the file as it is now. Writers wait meanwhile, in all processes.
+  // Errors  corrupt_file (names the page), busy, forked
+  void verify_pages();
+
   Table table(std::size_t index) const { return {tables_[index].handle.load(), tables_[index].name}; }
   const std::string& path() const { return path_; }
   // Of owner, group and others on the file.
@@ -94,7 +98,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
                              const Fill& fill);
   void open_file();
   void open_checked(std::span<const std::string_view> tables);
-  void check_pages();
+  void check_pages(const char* attempted) const;
   void prepare_lock_file(bool is_alone);
   std::uint64_t noted_commit();
   void require_own_lock_table(std::uint64_t noted, std::uint64_t behind_max) const;

@@ -181,6 +181,12 @@ std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> 
   return {};
 }
 
+void read_ahead(const File& file, std::uint64_t offset, std::uint64_t bytes) {
+  // What cannot be read ahead is read when its time comes.
+  static_cast<void>(::posix_fadvise(file.descriptor(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                                    POSIX_FADV_WILLNEED));
+}
+
 std::error_code read_next(const File& file, std::span<char> into, std::size_t& read_bytes) {
   for (;;) {
     const ssize_t got = ::read(file.descriptor(), into.data(), into.size());

@@ -63,6 +63,8 @@ std::string resolved(const std::string& path);
 // Reads up to into.size() bytes at the offset; fewer only at the end of the file.
 std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> into,
                         std::size_t& read_bytes);
+// Asks for these bytes to be read into memory soon. Returns at once.
+void read_ahead(const File& file, std::uint64_t offset, std::uint64_t bytes);
 
 // Reads what there is, up to into.size() bytes; 0 at the end of the file. Waits where nothing is there yet.
 std::error_code read_next(const File& file, std::span<char> into, std::size_t& read_bytes);

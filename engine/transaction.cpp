@@ -113,6 +113,13 @@ std::uint64_t ReadTransaction::entries(const Table& table) const {
   return statistics.ms_entries;
 }
 
+std::vector<std::string> ReadTransaction::table_names() const {
+  std::vector<std::string> names;
+  Cursor cursor(*this, kTableOfTables);
+  for (bool found = cursor.first(); found; found = cursor.next()) names.emplace_back(cursor.key());
+  return names;
+}
+
 std::uint64_t ReadTransaction::bytes_of(const Table& table) const {
   MDB_stat statistics{};
   const int code = mdb_stat(handle_, table.handle, &statistics);

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "bytes.h"
 #include "piecemark/durability.h"
@@ -27,6 +29,9 @@ struct Table {
   static constexpr unsigned kMissing = ~0U;
 };
 
+// LMDB's own table, whose keys are the names of the others.
+inline constexpr Table kTableOfTables{1, "tables"};
+
 // A consistent snapshot. Bytes returned point into the map and end with the transaction.
 // Threads  one at a time; it may move between threads.
 class ReadTransaction {
@@ -47,6 +52,8 @@ class ReadTransaction {
   // False for a table that is missing in this snapshot; no other call may be given it.
   bool has(const Table& table) const;
   std::uint64_t entries(const Table& table) const;
+  // Of all tables that the snapshot has, those included that its environment does not name.
+  std::vector<std::string> table_names() const;
   // What the pages of the table take in the file.
   std::uint64_t bytes_of(const Table& table) const;
   // What earlier commits have freed within the file for the next one to use; it cannot use what the last one has

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <exception>
 
+#include "api/cli/lost_map.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "engine/os.h"
@@ -42,6 +43,7 @@ int main(int argc, char** argv) {
   engine::os::open_missing_standard_streams();
   // A file size limit then shows as an error of the write that met it.
   std::signal(SIGXFSZ, SIG_IGN);
+  cli::end_cleanly_on_lost_map();
 
   CLI::App program(
       "Stores the components of drawings in one file, and takes files from format to format and back.",

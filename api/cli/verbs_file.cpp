@@ -85,14 +85,16 @@ void print_info_json(const StoreInfo& info, const std::string& file) {
 }
 
 // What the bytes say where the store itself cannot be opened.
-void print_container(const std::string& file, bool as_json, ErrorCode code) {
+void print_container(const std::string& file, bool as_json, const Error& error) {
   engine::os::File opened;
   engine::os::FileFacts facts;
   if (engine::os::facts_of(file, facts) || !facts.is_regular) return;
   if (engine::os::open_file(file, engine::os::Access::read, opened)) return;
   const engine::Container container = engine::identify_container(opened);
   const auto stamp = engine::search_stamp(opened);
-  const bool is_damaged = code == ErrorCode::corrupt_file || code == ErrorCode::corrupt_record;
+  const bool is_damaged =
+      error.code() == ErrorCode::corrupt_file || error.code() == ErrorCode::corrupt_record;
+  const std::string damage = is_damaged ? error.facts().found : "";
   const std::string kind =
       stamp ? (is_damaged ? "damaged piecemark store" : "piecemark store") : container.description;
   if (as_json) {
@@ -102,6 +104,7 @@ void print_container(const std::string& file, bool as_json, ErrorCode code) {
       object.add("file", file).add("kind", kind);
       if (stamp)
         object.add("format", std::uint64_t{stamp->format}).add("created_by", stamp->created_by.to_string());
+      if (is_damaged) object.add("damage", damage);
       object.add("file_bytes", facts.size_bytes);
     }
     print_line(line);
@@ -109,6 +112,7 @@ void print_container(const std::string& file, bool as_json, ErrorCode code) {
   }
   print_line(file);
   print_field("kind", kind);
+  if (is_damaged) print_field("damage", printable(damage));
   if (stamp) {
     print_field("format", std::to_string(stamp->format) + " (" + name_of_format(stamp->format) + ")");
     print_field("created", stamp->created_at.to_string() + " by piecemark " + stamp->created_by.to_string());
@@ -121,7 +125,7 @@ void info(const FileArguments& arguments) {
     const StoreInfo info = open_to_read(arguments.file).info();
     arguments.as_json ? print_info_json(info, arguments.file) : print_info(info, arguments.file);
   } catch (const Error& error) {
-    print_container(arguments.file, arguments.as_json, error.code());
+    print_container(arguments.file, arguments.as_json, error);
     throw;
   }
 }

@@ -17,6 +17,7 @@ struct ContentArguments {
   std::optional<std::uint32_t> as_format;
   std::vector<std::string> without;
   bool as_json = false;
+  bool is_deep = false;
 };
 
 void append_fingerprint(std::string& to, const Fingerprint& fingerprint) {
@@ -89,8 +90,12 @@ void print_fingerprint(const ContentArguments& arguments) {
 }
 
 int verify_file(const ContentArguments& arguments) {
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
-  const Verification result = verify(snapshot);
+  const Store store = Store::open(arguments.file, {.read_only = true});
+  if (arguments.is_deep) {
+    verify_pages(store);
+    print_line("pages       sound: trees, overflow pages and free list");
+  }
+  const Verification result = verify(store.read());
   for (const std::string& problem : result.problems) print_line("problem     " + problem);
   if (result.problem_count > result.problems.size()) {
     print_line("            and " + std::to_string(result.problem_count - result.problems.size()) + " more");
@@ -133,9 +138,10 @@ void add_proof_verbs(CLI::App& program, int& status) {
   verb->add_flag("--json", content->as_json, "Print JSON");
   verb->callback([content] { print_fingerprint(*content); });
 
-  add("verify", "Check every checksum, index entry, constraint and counter")->callback([content, &status] {
-    status = verify_file(*content);
-  });
+  verb = add("verify", "Check every checksum, index entry, constraint and counter");
+  verb->add_flag("--deep", content->is_deep,
+                 "Walk the pages of the file too, also while others have it open");
+  verb->callback([content, &status] { status = verify_file(*content); });
 }
 
 }  // namespace piecemark::cli

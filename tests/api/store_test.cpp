@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "tests/api/site.h"
@@ -67,6 +68,25 @@ TEST(Store, IsThereAgainAfterItWasClosed) {
     before = dump(store);
   }
   EXPECT_EQ(dump(Store::open(folder.path("site.pmk"))), before);
+}
+
+// What opening does once, and not at all for a file that is trusted or being written.
+TEST(Store, PagesCanBeWalkedWhileTheStoreIsOpen) {
+  Site site;
+  site.insert(girder(1, "G1"));
+  EXPECT_EQ(error_of([&] { verify_pages(site.store); }), std::nullopt);
+  {
+    const WriteTxn writing = site.store.write();
+    EXPECT_EQ(error_of([&] { verify_pages(site.store); }), ErrorCode::busy);
+  }
+  {
+    constexpr std::streamoff kEntriesOfMainTree = 16 + 72 + 32;
+    std::fstream file(site.path, std::ios::in | std::ios::out | std::ios::binary);
+    for (const std::streamoff page : {0, 4096}) file.seekp(page + kEntriesOfMainTree).put(77);
+  }
+  EXPECT_THAT(message_of([&] { verify_pages(site.store); }), HasSubstr("the entry counter of the tree"));
+  EXPECT_EQ(error_of([&] { verify_pages(site.store); }), ErrorCode::corrupt_file);
+  EXPECT_EQ(error_of([&] { site.store.write(); }), std::nullopt) << "the turn was given back";
 }
 
 TEST(Store, CreateLeavesAnExistingFileAlone) {

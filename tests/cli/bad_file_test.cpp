@@ -99,6 +99,22 @@ TEST_F(BadFileTest, TruncatedAnywhere) {
   expect_refused(folder_.write("short.pmk", bytes.substr(0, bytes.size() - 1)), "corrupt_file", "page ");
 }
 
+TEST_F(BadFileTest, DamagedPageIsNamed) {
+  std::string bytes = testing::read_file(sound_store());
+  for (const std::size_t page : {std::size_t{0}, std::size_t{4096}})  // the entries of the main tree
+    engine::store(bytes.data() + page + 16 + 72 + 32, std::uint64_t{77});
+  const std::string path = folder_.write("damaged.pmk", bytes);
+  constexpr const char* kReason = ": the entry counter of the tree does not agree with its entries";
+  expect_refused(path, "corrupt_file", "page ");
+  EXPECT_THAT(piecemark({"verify", path, "--deep"}).err, HasSubstr(kReason));
+  EXPECT_THAT(piecemark({"info", path}).out, HasSubstr(kReason));
+  EXPECT_THAT(piecemark({"info", path, "--json"}).out, HasSubstr("\"damage\":\"page "));
+}
+
+TEST_F(BadFileTest, DeepVerificationWalksThePagesOfASoundFile) {
+  EXPECT_THAT(piecemark({"verify", sound_store(), "--deep"}).out, HasSubstr("pages       sound"));
+}
+
 TEST_F(BadFileTest, NewerFormat) {
   const std::string path =
       with_stamp({.format = 9, .reader_min = 9, .writer_min = 9, .created_by = {2, 1, 0}});

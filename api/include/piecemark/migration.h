@@ -77,4 +77,11 @@ PIECEMARK_API ColumnSet columns_of_format(std::uint32_t format);
 // Reads everything and reports what does not hold.
 PIECEMARK_API Verification verify(const ReadTxn& snapshot);
 
+// Walks the pages of the file, as Store::open does unless the file is trusted or somebody is writing it just then.
+// Writers wait meanwhile.
+// Errors  corrupt_file  names the page and what is wrong with it
+//         busy          somebody kept the write lock for longer than the time-out
+// Cost    some 0.3 ms a MB
+PIECEMARK_API void verify_pages(const Store& store);
+
 }  // namespace piecemark
