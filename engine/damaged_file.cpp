@@ -24,8 +24,11 @@ bool is_page_size(std::uint64_t size) {
 // Follows one tree through sound pages.
 class DamagedFile::Walk {
  public:
-  Walk(const DamagedFile& file, TreeKind kind, PageSet& reached, std::vector<PageDamage>* damage)
-      : file_(file), kind_(kind), reached_(reached), damage_(damage) {}
+  // Of a tree of the live commit; pages that cannot be followed are noted.
+  Walk(DamagedFile& file, TreeKind kind) : file_(file), kind_(kind), reached_(file.reached_), noted_(&file) {}
+  // Of the commit before.
+  Walk(const DamagedFile& file, TreeKind kind, PageSet& reached)
+      : file_(file), kind_(kind), reached_(reached) {}
 
   void run(const Tree& tree, const EntryVisitor& visit, const RangeVisitor& on_lost) {
     if (tree.root == kNoRoot && tree.entries == 0) return;
@@ -46,8 +49,11 @@ class DamagedFile::Walk {
     std::optional<Bytes> to;
   };
 
-  void note(std::uint64_t page, const char* reason) {
-    if (damage_ != nullptr) damage_->push_back({page, reason});
+  void note(std::uint64_t page, const char* reason) const {
+    if (noted_ != nullptr) noted_->damage_.push_back({page, reason});
+  }
+  void note_page_without_entries(std::uint64_t page) const {
+    if (noted_ != nullptr && page < file_.page_count_) noted_->known_damage_.insert(page);
   }
 
   void lose(const Bounds& bounds) const {
@@ -101,6 +107,7 @@ class DamagedFile::Walk {
     }
     if (objection != nullptr) {
       note(page, objection);
+      if (!is_leaf || kind_ != TreeKind::table) note_page_without_entries(page);
       lose(bounds);
       return;
     }
@@ -119,13 +126,13 @@ class DamagedFile::Walk {
 
   void give(const Node& node, std::uint64_t page) {
     if ((node.flags() & kBigData) == 0) {
-      (*visit_)({node.key(), {node.data(), node.data_size()}, page});
+      (*visit_)({node.key(), {node.data(), node.data_size()}, page, 0});
       return;
     }
     const auto value = file_.overflow_value(node);
     if (!value || !reach_overflow(node)) note(load<std::uint64_t>(node.data()), "damaged overflow pages");
     if (value) {
-      (*visit_)({node.key(), *value, page});
+      (*visit_)({node.key(), *value, page, load<std::uint64_t>(node.data())});
     } else {
       lose({node.key(), std::string(node.key()) + '\0'});
     }
@@ -145,7 +152,7 @@ class DamagedFile::Walk {
   const DamagedFile& file_;
   TreeKind kind_;
   PageSet& reached_;
-  std::vector<PageDamage>* damage_;
+  DamagedFile* noted_ = nullptr;
   unsigned depth_ = 0;
   const EntryVisitor* visit_ = nullptr;
   const RangeVisitor* on_lost_ = nullptr;
@@ -157,7 +164,7 @@ DamagedFile::DamagedFile(const os::File& file) : file_(file) {
   load_metas();
   page_size_ = metas_.empty() ? guessed_page_size() : metas_.front().page_size;
   page_count_ = (file_size_ + page_size_ - 1) / page_size_;
-  for (PageSet* pages : {&reached_, &previous_, &free_}) pages->resize(page_count_);
+  for (PageSet* pages : {&reached_, &previous_, &free_, &known_damage_}) pages->resize(page_count_);
   read_free_list();
   read_tables();
   follow_previous();
@@ -259,9 +266,7 @@ void DamagedFile::read_free_list() {
       if (page < page_count_) free_pages.insert(page);
     }
   };
-  Walk(*this, TreeKind::free, reached_, &damage_).run(live.free, collect, [&](const Range&) {
-    is_whole = false;
-  });
+  Walk(*this, TreeKind::free).run(live.free, collect, [&](const Range&) { is_whole = false; });
   if (!is_whole || entries != live.free.entries) {
     damage_.push_back({live.page, "the free list that this meta page leads to is damaged"});
     return;
@@ -273,7 +278,7 @@ void DamagedFile::read_free_list() {
 void DamagedFile::read_tables() {
   if (metas_.empty()) return;
   has_all_tables_ = true;
-  Walk(*this, TreeKind::main, reached_, &damage_)
+  Walk(*this, TreeKind::main)
       .run(
           metas_.front().main,
           [&](const Entry& entry) { tables_.emplace(entry.key, load_tree(entry.value.data())); },
@@ -286,12 +291,12 @@ void DamagedFile::follow_previous() {
   // The free list is that of the live commit, and says nothing about this one.
   PageSet free_pages;
   std::swap(free_, free_pages);
-  Walk(*this, TreeKind::main, previous_, nullptr)
+  Walk(*this, TreeKind::main, previous_)
       .run(
           metas_.back().main, [&](const Entry& entry) { trees.push_back(load_tree(entry.value.data())); },
           [](const Range&) {});
   for (const Tree& tree : trees) {
-    Walk(*this, TreeKind::table, previous_, nullptr)
+    Walk(*this, TreeKind::table, previous_)
         .run(
             tree, [](const Entry&) {}, [](const Range&) {});
   }
@@ -301,7 +306,7 @@ void DamagedFile::follow_previous() {
 void DamagedFile::walk(std::string_view table, const EntryVisitor& visit, const RangeVisitor& on_lost) {
   const auto found = tables_.find(table);
   if (found != tables_.end()) {
-    Walk(*this, TreeKind::table, reached_, &damage_).run(found->second, visit, on_lost);
+    Walk(*this, TreeKind::table).run(found->second, visit, on_lost);
   } else if (!has_all_tables_) {
     on_lost({});
   }
@@ -317,6 +322,23 @@ std::optional<std::uint64_t> DamagedFile::entries(std::string_view table) const 
   const auto found = tables_.find(table);
   if (found != tables_.end()) return found->second.entries;
   return has_all_tables_ ? std::optional<std::uint64_t>(0) : std::nullopt;
+}
+
+bool DamagedFile::finds_every_live_page() const {
+  if (!knows_free_pages_ || metas_.front().last_page >= page_count_) return false;
+  for (std::uint64_t page = 2; page <= metas_.front().last_page; ++page) {
+    if (free_.contains(page) || reached_.contains(page) || known_damage_.contains(page)) continue;
+    const std::string bytes = read_page(page);
+    const PageHeader header(bytes.data());
+    const char* objection = nullptr;
+    if (header.number == page && header.flags == kOverflowPage && header.overflow_pages > 0) {
+      page += header.overflow_pages - 1;
+    } else if (header.number != page || (header.flags != kLeafPage && header.flags != kBranchPage) ||
+               sound_nodes(TreeKind::table, header.flags == kLeafPage, bytes, &objection) == 0) {
+      return false;
+    }
+  }
+  return true;
 }
 
 DamagedFile::Standing DamagedFile::standing_of(std::uint64_t page) const {
@@ -382,34 +404,49 @@ bool DamagedFile::has_sound_overflow(const Node& node) const {
          first + needed <= page_count_;
 }
 
-// False where no node can lie. On a page that is no sound leaf page, chance makes nodes of any bytes.
-bool DamagedFile::scan_node(const std::string& bytes, std::size_t offset, std::uint64_t page,
+// On a page that is no sound leaf page, chance makes nodes of any bytes.
+void DamagedFile::scan_node(const std::string& bytes, std::size_t offset, std::uint64_t page,
                             bool is_sound_page, const EntryVisitor& visit) const {
-  if (offset < kHeaderSize || !is_node(TreeKind::table, true, bytes, offset)) return false;
+  if (!is_node(TreeKind::table, true, bytes, offset)) return;
   const Node node{bytes.data() + offset};
   if ((node.flags() & kBigData) == 0) {
-    visit({node.key(), {node.data(), node.data_size()}, page});
+    visit({node.key(), {node.data(), node.data_size()}, page, 0});
   } else if (is_sound_page || has_sound_overflow(node)) {
-    if (const auto value = overflow_value(node)) visit({node.key(), *value, page});
+    if (const auto value = overflow_value(node)) {
+      visit({node.key(), *value, page, load<std::uint64_t>(node.data())});
+    }
   }
-  return true;
 }
 
+// What a page that is no sound leaf page seems to hold is unknown, even if the page is live.
 void DamagedFile::scan(Standing standing, const EntryVisitor& visit) const {
   for (std::uint64_t page = 2; page < page_count_; ++page) {
-    if (reached_.contains(page) || standing_of(page) != standing) continue;
+    if (reached_.contains(page) || (standing != Standing::unknown && standing_of(page) != standing)) continue;
     const std::string bytes = read_page(page);
+    const PageHeader header(bytes.data());
     const char* objection = nullptr;
-    const unsigned count = PageHeader(bytes.data()).flags == kLeafPage
-                               ? sound_nodes(TreeKind::table, true, bytes, &objection)
-                               : 0;
-    for (unsigned i = 0; i < count; ++i) {
-      scan_node(bytes, load<std::uint16_t>(bytes.data() + place_of_offset(i)), page, true, visit);
+    if (header.number == page && header.flags == kOverflowPage) continue;
+    if (header.flags == kBranchPage && sound_nodes(TreeKind::table, false, bytes, &objection) > 0) continue;
+    const unsigned count =
+        header.flags == kLeafPage ? sound_nodes(TreeKind::table, true, bytes, &objection) : 0;
+    if (count == 0) {
+      if (standing == Standing::unknown) scan_remains(bytes, page, visit);
+    } else if (standing_of(page) == standing) {
+      for (unsigned i = 0; i < count; ++i) {
+        scan_node(bytes, load<std::uint16_t>(bytes.data() + place_of_offset(i)), page, true, visit);
+      }
     }
-    if (count > 0) continue;
-    for (std::size_t offset = kHeaderSize; offset < bytes.size(); offset += 2) {
-      scan_node(bytes, offset, page, false, visit);
-    }
+  }
+}
+
+// Nodes wherever one can lie. The free space of a page holds older ones, and is left out where the page still says
+// where it ends.
+void DamagedFile::scan_remains(const std::string& bytes, std::uint64_t page,
+                               const EntryVisitor& visit) const {
+  const PageHeader header(bytes.data());
+  const bool is_leaf = header.number == page && header.flags == kLeafPage && header.upper % 2 == 0;
+  for (std::size_t at = is_leaf ? header.upper : kHeaderSize; at < bytes.size(); at += 2) {
+    scan_node(bytes, at, page, false, visit);
   }
 }
 

@@ -6,13 +6,15 @@
 //             its free list, if it is whole, does not have the page and the page does not lie behind the last one
 //   previous  the trees of the commit before reach it, which the other meta page describes
 //   unknown   anything else: free pages, which hold what earlier commits had there, or what a transaction wrote there
-//             that never came to its commit; and, where the free list is damaged, what has been live
+//             that never came to its commit; where the free list is damaged, what has been live; and whatever lies on
+//             a live page that is damaged, because the free space of a page holds what lay there before, even what a
+//             transaction wrote over again before its commit
 //
 // A tree is followed only through pages that are sound by themselves and fit to their parents. What lies below
 // others is lost to the tree, and found again by scan().
 //
 // Cost    reads every page once for the trees, and once for each scan
-// Memory  three bits a page, and a page for each level of a tree
+// Memory  four bits a page, and a page for each level of a tree
 #pragma once
 
 #include <cstdint>
@@ -37,6 +39,7 @@ class DamagedFile {
     Bytes key;
     Bytes value;  // Bytes that the file does not have any more are 0.
     std::uint64_t page = 0;
+    std::uint64_t overflow_page = 0;  // the first one that the value lies on; 0 if it lies in the page itself
   };
   // Keys from the first up to, but without, the second. No second: up to the end.
   struct Range {
@@ -63,8 +66,9 @@ class DamagedFile {
 
   // Both meta pages are sound, so that the live commit is the last one.
   bool knows_last_commit() const { return metas_.size() == 2; }
-  // It is known of every page whether it is live.
-  bool knows_live_pages() const { return knows_free_pages_; }
+  // Whether the walks of all tables and scan(live) together see every page that entries of the live commit lie on: it
+  // is known of every page whether it is live, and no live one is damaged but those that had none.
+  bool finds_every_live_page() const;
   // What kept a tree from being followed, and damaged meta pages.
   const std::vector<PageDamage>& damage() const { return damage_; }
 
@@ -104,8 +108,9 @@ class DamagedFile {
   unsigned sound_nodes(TreeKind kind, bool is_leaf, const std::string& page, const char** reason) const;
   std::optional<std::string> overflow_value(const page_format::Node& node) const;
   bool has_sound_overflow(const page_format::Node& node) const;
-  bool scan_node(const std::string& bytes, std::size_t offset, std::uint64_t page, bool is_sound_page,
+  void scan_node(const std::string& bytes, std::size_t offset, std::uint64_t page, bool is_sound_page,
                  const EntryVisitor& visit) const;
+  void scan_remains(const std::string& bytes, std::uint64_t page, const EntryVisitor& visit) const;
 
   const os::File& file_;
   std::uint64_t file_size_ = 0;
@@ -115,6 +120,7 @@ class DamagedFile {
   PageSet reached_;               // by the live trees
   PageSet previous_;              // by the trees of the commit before
   PageSet free_;
+  PageSet known_damage_;  // where the live trees have other pages than those with entries of tables
   bool knows_free_pages_ = false;
   std::map<std::string, page_format::Tree, std::less<>> tables_;
   bool has_all_tables_ = false;

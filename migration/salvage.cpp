@@ -49,11 +49,21 @@ struct StaleRow {
   Standing standing;
   Component component;
 };
-// The commit before comes first; then what was changed last.
+// What was changed last; of the same time, what the commit before had.
 bool comes_first(const StaleRow& a, const StaleRow& b) {
-  if (a.standing != b.standing) return a.standing < b.standing;
-  return a.component.updated_at > b.component.updated_at;
+  if (a.component.updated_at != b.component.updated_at) {
+    return a.component.updated_at > b.component.updated_at;
+  }
+  return a.standing < b.standing;
 }
+
+// The keys of a table that were not found, or not sound.
+struct Lost {
+  LostKeys to_tree;  // Below a page that cannot be followed: they may be found on other pages.
+  LostKeys damaged;
+
+  bool has_any() const { return to_tree.has_any() || damaged.has_any(); }
+};
 
 struct FoundStamp {
   engine::Stamp stamp;
@@ -130,6 +140,7 @@ class Salvage {
     walk_rest();
     const bool needs_index = lost_rows_.has_any();
     if (needs_index) read_index();
+    finds_every_live_page_ = file_.finds_every_live_page();
     for (const Standing standing : {Standing::live, Standing::previous, Standing::unknown}) scan(standing);
     take_stale_rows();
     rows_->flush();
@@ -159,7 +170,7 @@ class Salvage {
 
   void walk_sealed(const SealedTable& table) {
     const std::string_view name = name_of(table.id);
-    LostKeys& lost = lost_[table.id];
+    Lost& lost = lost_[table.id];
     Table& counted = table_report(name);
     file_.walk(
         name,
@@ -167,11 +178,11 @@ class Salvage {
           if (take_sealed(table.id, entry)) {
             ++counted.read;
           } else {
-            lost.add(std::string(entry.key), std::string(entry.key) + '\0');
+            lost.damaged.add(std::string(entry.key), std::string(entry.key) + '\0');
             lose(name, entry.key, "an entry that fails its checksum");
           }
         },
-        [&](const DamagedFile::Range& range) { lost.add(range.from, range.to); });
+        [&](const DamagedFile::Range& range) { lost.to_tree.add(range.from, range.to); });
   }
 
   void walk_rows() {
@@ -183,21 +194,24 @@ class Salvage {
           const bool is_sound = entries_.read(
               entry.key, entry.value, [&](const RowEntries::Row& row) { take(row.row); },
               [&](const RowEntries::Loss& loss) {
-                lose_rows(loss.keys);
+                lost_rows_.damaged.add(loss.keys.from, loss.keys.to);
                 lose(entries_.table(), entry.key, loss.reason);
               });
           if (is_sound) {
             ++counted.read;
           } else {
-            lose_rows(entries_.between(before, std::string(entry.key), std::string(entry.key) + '\0'));
+            const index::RowKeys keys =
+                entries_.between(before, std::string(entry.key), std::string(entry.key) + '\0');
+            lost_rows_.damaged.add(keys.from, keys.to);
             lose(entries_.table(), entry.key, "an entry that fails its checksum");
           }
           before = entry.key;
         },
-        [&](const DamagedFile::Range& range) { lose_rows(entries_.between(before, range.from, range.to)); });
+        [&](const DamagedFile::Range& range) {
+          const index::RowKeys keys = entries_.between(before, range.from, range.to);
+          lost_rows_.to_tree.add(keys.from, keys.to);
+        });
   }
-
-  void lose_rows(const index::RowKeys& keys) { lost_rows_.add(keys.from, keys.to); }
 
   // So that scans know what belongs to other tables.
   void walk_rest() {
@@ -266,7 +280,7 @@ class Salvage {
     }
   }
 
-  bool takes(LostKeys& lost, Bytes key) const {
+  bool takes(Lost& lost, Bytes key) const {
     switch (options_.stale_rows) {
       case StaleRows::never:
         return false;
@@ -275,7 +289,7 @@ class Salvage {
       case StaleRows::where_lost:
         break;
     }
-    return lost.contains(key);
+    return lost.damaged.contains(key) || (!finds_every_live_page_ && lost.to_tree.contains(key));
   }
 
   void take_stale_rows() {
@@ -346,10 +360,11 @@ class Salvage {
   const SalvageOptions& options_;
   SalvageReport& report_;
 
-  std::map<TableId, LostKeys> lost_;
-  LostKeys lost_rows_;
+  std::map<TableId, Lost> lost_;
+  Lost lost_rows_;
   bool index_is_whole_ = false;
   std::set<Uuid> indexed_;
+  bool finds_every_live_page_ = false;
   std::vector<StaleRow> stale_rows_;
   std::set<Uuid> left_out_;
   std::set<Uuid> drawings_wanted_;
