@@ -130,10 +130,12 @@ std::map<std::string, std::string> DiskRecord::after_cut(std::size_t events, con
         file.pending.push_back(&event);
         break;
       case What::settle:
+        if (chance.ignores_syncs) break;
         write(file.durable, file.pending.back()->offset, file.pending.back()->bytes);
         file.pending.pop_back();
         break;
       case What::sync:
+        if (chance.ignores_syncs) break;
         for (const Event* pending : file.pending) write(file.durable, pending->offset, pending->bytes);
         file.pending.clear();
         break;

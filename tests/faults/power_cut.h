@@ -43,6 +43,7 @@ class DiskRecord final : public FileWatcher {
     double kept = 0;          // how likely each block of each write is there
     double whole_writes = 0;  // how likely a write is there or not as a whole
     std::uint64_t seed = 0;
+    bool ignores_syncs = false;  // A disk that breaks its promise about files.
   };
   // The files by their names, after the first so many events.
   std::map<std::string, std::string> after_cut(std::size_t events, const Chance& chance) const;
