@@ -439,6 +439,21 @@ void DamagedFile::scan(Standing standing, const EntryVisitor& visit) const {
   }
 }
 
+void DamagedFile::scan_overflow(Standing standing, const ValueVisitor& visit) const {
+  for (std::uint64_t page = 2; page < page_count_; ++page) {
+    if (reached_.contains(page) || standing_of(page) != standing) continue;
+    const std::string bytes = read(page * page_size_, kHeaderSize);
+    const PageHeader header(bytes.data());
+    const std::uint64_t pages = header.overflow_pages;
+    if (header.number != page || header.flags != kOverflowPage || pages == 0 || pages > page_count_ - page ||
+        pages * page_size_ > kValueSizeMax) {
+      continue;
+    }
+    visit(read(page * page_size_ + kHeaderSize, pages * page_size_ - kHeaderSize), page);
+    page += pages - 1;
+  }
+}
+
 // Nodes wherever one can lie. The free space of a page holds older ones, and is left out where the page still says
 // where it ends.
 void DamagedFile::scan_remains(const std::string& bytes, std::uint64_t page,

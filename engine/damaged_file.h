@@ -58,6 +58,11 @@ class DamagedFile {
   // Everything that looks like an entry on the pages of this standing that no walk has reached.
   void scan(Standing standing, const EntryVisitor& visit) const;
 
+  // The same for values on overflow pages; whether an entry found otherwise has one, the caller knows by its overflow
+  // page. Gives what the pages hold, which is the value and what lies behind it.
+  using ValueVisitor = std::function<void(Bytes value, std::uint64_t overflow_page)>;
+  void scan_overflow(Standing standing, const ValueVisitor& visit) const;
+
   // Tables whose records were found. One that is not there is lost if has_all_tables() is false.
   std::vector<std::string> tables() const;
   bool has_all_tables() const { return has_all_tables_; }

@@ -8,8 +8,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "format.h"
+#include "layout.h"
 #include "piecemark/component.h"
 
 namespace piecemark::index {
@@ -41,6 +43,11 @@ class RowEntries {
   // no entry of this table: no checksum binds them to it.
   bool read(engine::Bytes key, engine::Bytes value, const RowVisitor& visit,
             const LossVisitor& on_lost) const;
+  // The same for the value of an entry whose key is lost, with bytes of no account behind it: tries the keys that it can
+  // have on these drawings, of which the one that fits comes first in the list then. Counts its trials down from
+  // `trials`; with none left it tries few. False where none fits, and for layouts whose entries do not need it.
+  bool read_without_key(engine::Bytes value, std::vector<DrawingKey>& drawings, std::uint64_t& trials,
+                        const RowVisitor& visit, const LossVisitor& on_lost) const;
   // Where the rows belong whose entries have keys from `from` up to `to`. `before` is the key of the entry before these,
   // empty where there is none.
   RowKeys between(engine::Bytes before, std::string from, std::optional<std::string> to) const;
@@ -53,6 +60,7 @@ class RowEntries {
   bool read_record(engine::Bytes key, engine::Bytes value, const RowVisitor& visit) const;
   bool read_block(engine::Bytes key, engine::Bytes value, const RowVisitor& visit,
                   const LossVisitor& on_lost) const;
+  std::size_t end_of_block(engine::Bytes key, engine::Bytes value) const;
 
   const Format& format_;
 };

@@ -141,7 +141,10 @@ class Salvage {
     const bool needs_index = lost_rows_.has_any();
     if (needs_index) read_index();
     finds_every_live_page_ = file_.finds_every_live_page();
-    for (const Standing standing : {Standing::live, Standing::previous, Standing::unknown}) scan(standing);
+    for (const Standing standing : {Standing::live, Standing::previous, Standing::unknown}) {
+      scan(standing);
+      scan_keyless(standing);
+    }
     take_stale_rows();
     rows_->flush();
     if (index_is_whole_ && needs_index) list_lost_components();
@@ -258,6 +261,25 @@ class Salvage {
           [&](const RowEntries::Loss& loss) {
             if (standing == Standing::live) lose(entries_.table(), entry.key, loss.reason);
           });
+      if (!is_sound) return;
+      keyed_.insert(entry.overflow_page);
+      if (standing == Standing::live) ++table_report(entries_.table()).read;
+    });
+  }
+
+  // Values whose leaf page is gone, and with it their key.
+  void scan_keyless(Standing standing) {
+    if (!lost_rows_.to_tree.has_any() || finds_every_live_page_) return;
+    std::vector<index::DrawingKey> drawings{std::nullopt};
+    components_.drawings().for_each(transaction_,
+                                    [&](const Drawing& drawing) { drawings.emplace_back(drawing.id); });
+    file_.scan_overflow(standing, [&](Bytes value, std::uint64_t page) {
+      if (keyed_.contains(page)) return;
+      const bool is_sound = entries_.read_without_key(
+          value, drawings, trials_, [&](const RowEntries::Row& row) { scan_row(standing, row); },
+          [&](const RowEntries::Loss& loss) {
+            if (standing == Standing::live) lose(entries_.table(), loss.keys.from, loss.reason);
+          });
       if (is_sound && standing == Standing::live) ++table_report(entries_.table()).read;
     });
   }
@@ -367,6 +389,8 @@ class Salvage {
   bool finds_every_live_page_ = false;
   std::vector<StaleRow> stale_rows_;
   std::set<Uuid> left_out_;
+  std::set<std::uint64_t> keyed_;                    // overflow pages whose entries were found
+  std::uint64_t trials_ = std::uint64_t{100} << 20;  // some seconds
   std::set<Uuid> drawings_wanted_;
 };
 

@@ -2,7 +2,8 @@
 //
 // A row is what the live commit says (engine/damaged_file.h has how that is known), else it is lost, or stale:
 //   1. Entries that the live trees reach, and whose checksums hold, are taken.
-//   2. So are those on other pages that the list of free pages proves to be live: their tree is broken above them.
+//   2. So are those on other pages that the list of free pages proves to be live: their tree is broken above them. Blocks
+//      of rows whose keys are lost with a leaf page are sealed with them, so that the right key is found by trial.
 //   3. Entries on any other page may have been deleted or changed since. They are taken only in the place of an entry
 //      whose checksum does not hold, or where the tree of their table has lost the keys that they belong to together
 //      with a live page that may have had them; if the unique index is whole, only those that it has. First comes the

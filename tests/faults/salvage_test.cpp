@@ -75,7 +75,9 @@ std::map<Uuid, Pages> pages_of_rows(const std::string& path, std::uint32_t forma
   reader.walk(
       entries.table(),
       [&](const DamagedFile::Entry& entry) {
-        Pages own{entry.page};
+        // The page that only names the pages of a block can be done without.
+        Pages own;
+        if (entry.overflow_page == 0 || format < 3) own.insert(entry.page);
         const std::uint64_t more = entry.overflow_page == 0 ? 0 : (15 + entry.value.size()) / kPage + 1;
         for (std::uint64_t i = 0; i < more; ++i) own.insert(entry.overflow_page + i);
         entries.read(
