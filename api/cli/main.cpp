@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   cli::add_migration_verbs(program);
   cli::add_stash_verbs(program);
   cli::add_proof_verbs(program, status);
+  cli::add_salvage_verb(program, status);
 
   try {
     require_known_verb(program, argc, argv);

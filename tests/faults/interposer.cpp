@@ -12,7 +12,9 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
+#include <mutex>
 #include <new>
+#include <string>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PIECEMARK_SANITIZER_OWNS_MALLOC
@@ -37,6 +39,18 @@ std::atomic<std::uint64_t> failed{0};
 std::atomic<std::uint64_t> synchronous_writes{0};
 // By descriptor: what was opened for writes that wait for the disk.
 std::array<std::atomic<bool>, 1024> is_synchronous{};
+
+std::atomic<FileWatcher*> watcher{nullptr};
+std::mutex watcher_mutex;
+
+template <class Tell>
+void tell_watcher(const Tell& tell) noexcept {
+  if (watcher.load() == nullptr) return;
+  const int before = errno;
+  const std::lock_guard lock(watcher_mutex);
+  if (FileWatcher* const told = watcher.load()) tell(*told);
+  errno = before;
+}
 
 enum class Call : std::uint8_t { write, sync, allocation };
 
@@ -74,13 +88,35 @@ Result fail(int error) noexcept {
   return Result{-1};
 }
 
+bool waits_for_disk(int descriptor) noexcept {
+  return static_cast<std::size_t>(descriptor) < is_synchronous.size() &&
+         is_synchronous[static_cast<std::size_t>(descriptor)];
+}
+
+// Where a write goes; without an offset of its own, to where the last one ended.
+std::uint64_t place_of(int descriptor) noexcept {
+  return watcher.load() == nullptr ? 0 : static_cast<std::uint64_t>(::lseek(descriptor, 0, SEEK_CUR));
+}
+std::uint64_t place_of(int /*descriptor*/, off_t offset) noexcept {
+  return static_cast<std::uint64_t>(offset);
+}
+
+void tell_of_write(int descriptor, std::uint64_t offset, const iovec* parts, int count,
+                   ssize_t written) noexcept {
+  if (watcher.load() == nullptr || written <= 0 || !is_file(descriptor)) return;
+  tell_watcher([&](FileWatcher& told) {
+    std::string bytes;
+    for (int i = 0; i < count; ++i)
+      bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+    bytes.resize(static_cast<std::size_t>(written));
+    told.wrote(descriptor, offset, bytes, waits_for_disk(descriptor));
+  });
+}
+
 // Writes, or does not, as the armed fault will have it.
 template <class All, class Half>
 ssize_t write_or_fail(int descriptor, const All& all, const Half& half) noexcept {
-  if (is_armed.load() && static_cast<std::size_t>(descriptor) < is_synchronous.size() &&
-      is_synchronous[static_cast<std::size_t>(descriptor)]) {
-    ++synchronous_writes;
-  }
+  if (is_armed.load() && waits_for_disk(descriptor)) ++synchronous_writes;
   const std::uint64_t strikes = is_armed.load() && is_file(descriptor) ? strike(Call::write) : 0;
   if (strikes == 0) return all();
   switch (armed_fault) {
@@ -99,14 +135,22 @@ ssize_t write_or_fail(int descriptor, const All& all, const Half& half) noexcept
 int sync_or_fail() noexcept {
   return strike(Call::sync) > 0 ? fail<int>(EIO) : 0;
 }
+int sync_or_fail(int descriptor) noexcept {
+  const int result = sync_or_fail();
+  if (result == 0) tell_watcher([&](FileWatcher& told) { told.synced(descriptor); });
+  return result;
+}
 
 // Without what makes each write wait for the disk.
 int open_unsynced(const char* path, int flags, mode_t mode) noexcept {
   constexpr int kWaits = O_SYNC | O_DSYNC;
+  const bool is_created =
+      watcher.load() != nullptr && (flags & O_CREAT) != 0 && ::faccessat(AT_FDCWD, path, F_OK, 0) != 0;
   const auto descriptor = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags & ~kWaits, mode));
   if (descriptor >= 0 && static_cast<std::size_t>(descriptor) < is_synchronous.size()) {
     is_synchronous[static_cast<std::size_t>(descriptor)] = (flags & kWaits) != 0;
   }
+  if (descriptor >= 0 && is_created) tell_watcher([&](FileWatcher& told) { told.created(path); });
   return descriptor;
 }
 
@@ -125,24 +169,35 @@ ssize_t write_now(int descriptor, const iovec* parts, int count, off_t offset) n
 
 template <class... Offset>
 ssize_t write_bytes(int descriptor, const void* bytes, std::size_t size, Offset... offset) noexcept {
-  return write_or_fail(
+  const std::uint64_t at = place_of(descriptor, offset...);
+  const ssize_t written = write_or_fail(
       descriptor, [&] { return write_now(descriptor, bytes, size, offset...); },
       [&] { return write_now(descriptor, bytes, size / 2, offset...); });
+  const iovec part{const_cast<void*>(bytes), size};
+  tell_of_write(descriptor, at, &part, 1, written);
+  return written;
 }
 
 template <class... Offset>
 ssize_t write_parts(int descriptor, const iovec* parts, int count, Offset... offset) noexcept {
-  return write_or_fail(
+  const std::uint64_t at = place_of(descriptor, offset...);
+  const ssize_t written = write_or_fail(
       descriptor, [&] { return write_now(descriptor, parts, count, offset...); },
       [&] {
         return count > 1 ? write_now(descriptor, parts, count / 2, offset...)
                          : write_now(descriptor, parts->iov_base, parts->iov_len / 2, offset...);
       });
+  tell_of_write(descriptor, at, parts, count, written);
+  return written;
 }
 
 ssize_t truncate_or_fail(int descriptor, off_t size) noexcept {
   const auto all = [&] { return ::syscall(SYS_ftruncate, descriptor, size); };
-  return write_or_fail(descriptor, all, [] { return fail<ssize_t>(EIO); });
+  const ssize_t result = write_or_fail(descriptor, all, [] { return fail<ssize_t>(EIO); });
+  if (result == 0) {
+    tell_watcher([&](FileWatcher& told) { told.truncated(descriptor, static_cast<std::uint64_t>(size)); });
+  }
+  return result;
 }
 
 }  // namespace
@@ -167,6 +222,11 @@ std::string_view name_of(Fault fault) {
 
 std::string_view name_of(Duration duration) {
   return duration == Duration::once ? "once" : "from_then_on";
+}
+
+void watch_files(FileWatcher* told) noexcept {
+  const std::lock_guard lock(watcher_mutex);
+  watcher = told;
 }
 
 void arm(Fault fault, std::uint64_t nth, Duration duration) noexcept {
@@ -214,11 +274,11 @@ PIECEMARK_INTERPOSED int ftruncate64(int descriptor, off64_t size) noexcept {
 }
 
 // Nobody cuts the power here: what is written counts as durable, and syncs that do not fail do nothing.
-PIECEMARK_INTERPOSED int fsync(int /*descriptor*/) {
-  return sync_or_fail();
+PIECEMARK_INTERPOSED int fsync(int descriptor) {
+  return sync_or_fail(descriptor);
 }
-PIECEMARK_INTERPOSED int fdatasync(int /*descriptor*/) {
-  return sync_or_fail();
+PIECEMARK_INTERPOSED int fdatasync(int descriptor) {
+  return sync_or_fail(descriptor);
 }
 PIECEMARK_INTERPOSED int msync(void* /*start*/, std::size_t /*size*/, int /*flags*/) {
   return sync_or_fail();
@@ -229,6 +289,21 @@ PIECEMARK_INTERPOSED int open(const char* path, int flags, ...) {
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
   va_end(rest);
   return open_unsynced(path, flags, mode);
+}
+
+PIECEMARK_INTERPOSED int renameat2(int from_folder, const char* from, int to_folder, const char* to,
+                                   unsigned flags) noexcept {
+  const auto result = static_cast<int>(::syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+  if (result == 0) tell_watcher([&](FileWatcher& told) { told.renamed(from, to); });
+  return result;
+}
+PIECEMARK_INTERPOSED int rename(const char* from, const char* to) noexcept {
+  return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+PIECEMARK_INTERPOSED int unlink(const char* path) noexcept {
+  const auto result = static_cast<int>(::syscall(SYS_unlink, path));
+  if (result == 0) tell_watcher([&](FileWatcher& told) { told.removed(path); });
+  return result;
 }
 
 bool piecemark::testing::runs_under_sanitizer() noexcept {

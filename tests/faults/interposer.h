@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace piecemark::testing {
@@ -39,5 +40,21 @@ bool runs_under_sanitizer() noexcept;
 // From now on the call number `nth` fails, counted from 1, or no call where `nth` is 0. One fault at a time.
 void arm(Fault fault, std::uint64_t nth, Duration duration) noexcept;
 Struck disarm() noexcept;
+
+// Told of what this process does to files, call by call, each as soon as it has succeeded. A write that waits for the
+// disk is one whose file was opened so.
+// Threads  one call at a time, on whatever thread
+class FileWatcher {
+ public:
+  virtual ~FileWatcher() = default;
+  virtual void created(const std::string& path) = 0;
+  virtual void wrote(int descriptor, std::uint64_t offset, std::string_view bytes, bool waits) = 0;
+  virtual void truncated(int descriptor, std::uint64_t size) = 0;
+  virtual void synced(int descriptor) = 0;
+  virtual void renamed(const std::string& from, const std::string& to) = 0;
+  virtual void removed(const std::string& path) = 0;
+};
+// From now on; nullptr for no watcher. Not while a fault is armed: watching takes memory.
+void watch_files(FileWatcher* watcher) noexcept;
 
 }  // namespace piecemark::testing

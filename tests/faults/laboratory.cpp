@@ -10,8 +10,10 @@
 #include <ostream>
 #include <string_view>
 
+#include "api/text/import.h"
 #include "api/text/json_writer.h"
 #include "piecemark/migration.h"
+#include "piecemark/salvage.h"
 
 namespace piecemark::testing {
 namespace {
@@ -221,12 +223,88 @@ Operation downgrade(const TemporaryFolder& folder, const Size& size) {
   return migration_between(2, 1, prepare(folder.path("prepared.pmk"), size, {1, 2}));
 }
 
+constexpr const char* kNewFile = "/new.pmk";
+
 Operation upgrade_into(const TemporaryFolder& folder, const Size& size) {
-  constexpr const char* kNewFile = "/new.pmk";
   return rehearsed(
       {.name = "upgrade_into",
        .prepared = prepare(folder.path("prepared.pmk"), size, {1}),
        .perform = [](Store& store, const std::string& work) { migrate_into(work + kNewFile, store, 2); },
+       .undo = [](Store&, const std::string& work) { fs::remove(work + kNewFile); }});
+}
+
+Operation creation(const TemporaryFolder& folder, const Size& size) {
+  return rehearsed({.name = "creation",
+                    .prepared = prepare(folder.path("prepared.pmk"), size, {}),
+                    .perform = [](Store&, const std::string& work) { Store::create(work + kNewFile); },
+                    .undo = [](Store&, const std::string& work) { fs::remove(work + kNewFile); },
+                    .goes_on_afterwards = true});  // opens the store
+}
+
+Operation changes(const TemporaryFolder& folder, const Size& size) {
+  const std::string prepared = prepare(folder.path("prepared.pmk"), size, {});
+  const Uuid added = Uuid::generate();
+  Store store = Store::open(prepared, kOpen);
+  const ReadTxn snapshot = store.read();
+  std::vector<Component> rows;
+  for (const ComponentView& row : snapshot.scan()) rows.push_back(row.to_component());
+  rows.resize(9);
+  const Component inserted{
+      .drawing_id = added, .piece_mark = "H1", .bounding_box = "[" + std::string(9000, '1') + "]"};
+  const auto perform = [=](Store& changed, const std::string&) {
+    WriteTxn txn = changed.write();
+    txn.insert_drawing({.id = added, .name = "added"});
+    txn.insert(inserted);
+    for (unsigned i = 0; i < 4; ++i) {
+      txn.update(rows[i].id, {.material_type = "S355", .updated_at = inserted.updated_at});
+      txn.erase(rows[4 + i].id);
+    }
+    txn.update(rows[8].id, {.drawing_id = added, .updated_at = inserted.updated_at});
+    txn.commit();
+  };
+  const auto undo = [=](Store& changed, const std::string&) {
+    WriteTxn txn = changed.write();
+    for (const Component& row : rows) {
+      txn.erase(row.id);
+      txn.insert(row);
+    }
+    txn.erase_drawing(added);
+    txn.commit();
+  };
+  return rehearsed({.name = "changes", .prepared = prepared, .perform = perform, .undo = undo});
+}
+
+Operation text_import(const TemporaryFolder& folder, const Size& size) {
+  const Uuid drawing = Uuid::generate();
+  std::string rows;
+  for (unsigned i = 0; i < size.rows_per_drawing; ++i) {
+    rows += R"({"id":")" + Uuid::generate().to_string() + R"(","drawing_id":")" + drawing.to_string() +
+            R"(","piece_mark":"P)" + std::to_string(i) + R"(","created_at":null,"updated_at":null})" + "\n";
+  }
+  const std::string drawings_file =
+      folder.write("drawings.ndjson", R"({"id":")" + drawing.to_string() + "\"}\n");
+  const std::string rows_file = folder.write("rows.ndjson", rows);
+  const auto perform = [=](Store& store, const std::string&) {
+    text::Importer({.drawings = text::TextSource{drawings_file, text::TextFormat::ndjson},
+                    .components = text::TextSource{rows_file, text::TextFormat::ndjson}})
+        .run(store);
+  };
+  const auto undo = [=](Store& store, const std::string&) {
+    WriteTxn txn = store.write();
+    txn.erase_drawing(drawing);
+    txn.commit();
+  };
+  return rehearsed({.name = "text_import",
+                    .prepared = prepare(folder.path("prepared.pmk"), size, {}),
+                    .perform = perform,
+                    .undo = undo});
+}
+
+Operation salvage_into(const TemporaryFolder& folder, const Size& size) {
+  return rehearsed(
+      {.name = "salvage_into",
+       .prepared = prepare(folder.path("prepared.pmk"), size, {1}),
+       .perform = [](Store& store, const std::string& work) { salvage(store.path(), work + kNewFile); },
        .undo = [](Store&, const std::string& work) { fs::remove(work + kNewFile); }});
 }
 

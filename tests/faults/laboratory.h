@@ -1,4 +1,4 @@
-// A migration that meets an obstacle, and what must hold whatever the obstacle is: the file is wholly in the old or
+// An operation on a store - a migration, a commit, a creation - that meets an obstacle, and what must hold whatever the obstacle is: the file is wholly in the old or
 // wholly in the new state, what was reported as done is there, and the next attempt succeeds.
 #pragma once
 
@@ -23,6 +23,7 @@ struct Operation {
   std::string prepared;  // the store to begin with
   std::function<void(Store& store, const std::string& folder)> perform;
   std::function<void(Store& store, const std::string& folder)> undo;  // gives the old content back
+  bool goes_on_afterwards = false;  // may fail once it is done, at what it does then
   FolderState old_state;
   FolderState new_state;
   std::string old_content;  // of the store: drawings and components
@@ -43,6 +44,14 @@ Operation upgrade(const TemporaryFolder& folder, const Size& size);
 Operation first_downgrade(const TemporaryFolder& folder, const Size& size);
 Operation downgrade(const TemporaryFolder& folder, const Size& size);
 Operation upgrade_into(const TemporaryFolder& folder, const Size& size);  // a new file beside the old one
+// A new empty store beside one.
+Operation creation(const TemporaryFolder& folder, const Size& size);
+// One transaction that inserts, updates and deletes components and drawings.
+Operation changes(const TemporaryFolder& folder, const Size& size);
+// Rows for a drawing of their own, from text.
+Operation text_import(const TemporaryFolder& folder, const Size& size);
+// A new file with what can be read of the store, which is all.
+Operation salvage_into(const TemporaryFolder& folder, const Size& size);
 
 // What a test is instantiated with.
 struct NamedOperation {
@@ -53,6 +62,10 @@ inline constexpr NamedOperation kUpgrade{"upgrade", upgrade};
 inline constexpr NamedOperation kFirstDowngrade{"first_downgrade", first_downgrade};
 inline constexpr NamedOperation kDowngrade{"downgrade", downgrade};
 inline constexpr NamedOperation kUpgradeInto{"upgrade_into", upgrade_into};
+inline constexpr NamedOperation kCreation{"creation", creation};
+inline constexpr NamedOperation kChanges{"changes", changes};
+inline constexpr NamedOperation kTextImport{"text_import", text_import};
+inline constexpr NamedOperation kSalvageInto{"salvage_into", salvage_into};
 void PrintTo(const NamedOperation& operation, std::ostream* out);  // for messages of GoogleTest
 
 // What stands in the way of the operation, and of nothing else.

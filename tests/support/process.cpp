@@ -127,4 +127,49 @@ int Background::wait() {
   return reap(std::exchange(pid_, -1));
 }
 
+Conversation::Conversation(const std::vector<std::string>& arguments) {
+  ::signal(SIGPIPE, SIG_IGN);
+  Pipe in;
+  Pipe out;
+  const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  pid_ = start(arguments, in.read_end, out.write_end, nowhere);
+  ::close(nowhere);
+  to_ = std::exchange(in.write_end, -1);
+  from_ = std::exchange(out.read_end, -1);
+}
+
+Conversation::~Conversation() {
+  Pipe::close(to_);
+  Pipe::close(from_);
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGKILL);
+  reap(pid_);
+}
+
+std::optional<std::string> Conversation::ask(const std::string& line) {
+  const std::string asked = line + '\n';
+  if (::write(to_, asked.data(), asked.size()) != static_cast<ssize_t>(asked.size())) return std::nullopt;
+  for (;;) {
+    if (const auto end = read_ahead_.find('\n'); end != std::string::npos) {
+      std::string answer = read_ahead_.substr(0, end);
+      read_ahead_.erase(0, end + 1);
+      return answer;
+    }
+    std::array<char, 4096> buffer;
+    const ssize_t got = ::read(from_, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return std::nullopt;
+    read_ahead_.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+void Conversation::send(int signal) const {
+  if (pid_ > 0) ::kill(pid_, signal);
+}
+
+int Conversation::wait() {
+  Pipe::close(to_);
+  return reap(std::exchange(pid_, -1));
+}
+
 }  // namespace piecemark::testing

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,27 @@ class Background {
 
  private:
   pid_t pid_ = -1;
+};
+
+// A program that is asked line by line, and answers each line by one.
+// Threads  one asks; another one may send signals meanwhile
+class Conversation {
+ public:
+  explicit Conversation(const std::vector<std::string>& arguments);
+  ~Conversation();  // kills it if it still runs
+  Conversation(const Conversation&) = delete;
+  Conversation& operator=(const Conversation&) = delete;
+
+  // nullopt once the program has ended.
+  std::optional<std::string> ask(const std::string& line);
+  void send(int signal) const;
+  int wait();  // exit status, or 128 + signal
+
+ private:
+  pid_t pid_ = -1;
+  int to_ = -1;
+  int from_ = -1;
+  std::string read_ahead_;
 };
 
 }  // namespace piecemark::testing

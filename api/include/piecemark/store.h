@@ -75,7 +75,7 @@ class PIECEMARK_API Store {
   //         process is writing it just then
   static Store open(const std::string& path, const OpenOptions& options = {});
 
-  // Creates an empty file, durably, and opens it.
+  // Creates an empty file, durably, and opens it. Where that fails, the new file stays: it is complete.
   // Errors  file_exists, no_such_format, permission_denied, disk_full
   static Store create(const std::string& path, const CreateOptions& create = {},
                       const OpenOptions& open = {});
