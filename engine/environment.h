@@ -30,6 +30,8 @@ struct MDB_env;
 
 namespace piecemark::engine {
 
+class FileInCreation;
+
 struct EnvironmentOptions {
   bool read_only = false;
   bool trusted = false;                                    // Maps the file without walking its pages first.
@@ -51,9 +53,12 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // is durable: a crash leaves either no file or a complete one.
   // Errors  file_exists, and those of open
   using Fill = std::function<void(WriteTransaction&)>;
-  // `permissions` are those of owner, group and others; without them the process's umask says.
+  // Reads what was written, once it is durable, and throws where it is not what it should be. The pages are walked before.
+  using Check = std::function<void(const ReadTransaction&)>;
+  // `permissions` are those of owner, group and others; without them the process's umask says. Without `check` nothing
+  // is read.
   static void create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
-                     std::optional<std::uint32_t> permissions = std::nullopt);
+                     std::optional<std::uint32_t> permissions = std::nullopt, const Check& check = {});
 
   Environment(const Environment&) = delete;
   ~Environment();
@@ -90,8 +95,13 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   Environment(std::string path, const EnvironmentOptions& options);
 
+  static std::shared_ptr<Environment> open_in_creation(const std::string& temporary, bool read_only);
   static void write_new_file(const std::string& temporary, std::span<const std::string_view> tables,
                              const Fill& fill);
+  static void check_new_file(const FileInCreation& file, std::span<const std::string_view> tables,
+                             const Check& check);
+  static void complete_new_file(const FileInCreation& file, std::span<const std::string_view> tables,
+                                const Fill& fill, const Check& check);
   void open_file();
   void open_checked(std::span<const std::string_view> tables);
   void check_pages();

@@ -96,6 +96,15 @@ class PIECEMARK_API Store {
   void write_grouped(const std::function<void(WriteTxn& txn)>& change);
 
   StoreInfo info() const;
+
+  // Writes a copy of the last commit to a new file, compact, while others read and write. It gets its name once it is
+  // durable and was read back as a whole: pages, checksums, index entries, constraints, content. Works on a store opened
+  // for reading, and on every format.
+  // Errors  file_exists, file_not_found (no such folder), permission_denied, disk_full, io_error, corrupt_record,
+  //         corrupt_file, migration_mismatch; nothing is left behind
+  // Cost    reads every row three times and writes it once; keeps a snapshot meanwhile
+  void backup(const std::string& out) const;
+
   const std::string& path() const;
 
  private:
