@@ -34,19 +34,23 @@ bool is_name_in_creation(std::string_view name, const std::string& path) {
   return name.starts_with(prefix) && Uuid::parse(name.substr(prefix.size())).has_value();
 }
 
+std::string new_temporary_name(const std::string& path) {
+  return path + std::string(kNewInfix) + Uuid::generate().to_string();
+}
+
 FileInCreation::FileInCreation(std::string path, const std::string& attempted)
-    : path_(std::move(path)),
-      temporary_(path_ + std::string(kNewInfix) + Uuid::generate().to_string()),
-      present_(&temporary_) {
+    : path_(std::move(path)), temporary_(new_temporary_name(path_)), present_(&temporary_) {
   remove_abandoned_creations(path_);
   if (auto error = os::create_exclusively(temporary_, file_)) {
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path_);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
+  os::close_in_forked_child(file_.descriptor());
   os::try_lock(file_, os::LockMode::exclusive);
 }
 
 FileInCreation::~FileInCreation() {
+  os::forget_in_forked_child(file_.descriptor());
   if (present_ != nullptr) os::remove_quietly(*present_);
 }
 

@@ -36,6 +36,7 @@ class FileInCreation {
   os::File file_;
 };
 
+std::string new_temporary_name(const std::string& path);
 // Whether `name`, without its folder, is a temporary name of the file at `path`.
 bool is_name_in_creation(std::string_view name, const std::string& path);
 

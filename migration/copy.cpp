@@ -1,5 +1,6 @@
 #include "copy.h"
 
+#include "engine/os.h"
 #include "index/catalogue.h"
 #include "route.h"
 #include "runner.h"
@@ -33,6 +34,25 @@ void back_up(engine::Environment& environment, const std::string& output) {
       [&](engine::WriteTransaction& transaction) { copy_content(environment, transaction, attempted); },
       environment.permissions() | kOwnerWrites,
       [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted); });
+}
+
+Compaction compact(engine::Environment& environment, std::uint32_t busy_timeout_ms) {
+  const std::string attempted = "cannot compact '" + environment.path() + "'";
+  Compaction sizes;
+  {
+    const engine::ReadTransaction snapshot = environment.begin_read();
+    sizes.bytes_before = environment.usage().file_bytes;
+  }
+  environment.replace(
+      [&](engine::WriteTransaction& transaction) { copy_content(environment, transaction, attempted); },
+      [&](const engine::ReadTransaction& copy) {
+        require_clean(copy, attempted);
+        engine::os::FileFacts facts;
+        engine::os::facts_of(copy.environment()->path(), facts);
+        sizes.bytes_after = facts.size_bytes;
+      },
+      busy_timeout_ms);
+  return sizes;
 }
 
 }  // namespace piecemark::migration

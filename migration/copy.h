@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engine/environment.h"
+#include "piecemark/compaction.h"
 
 namespace piecemark::migration {
 
@@ -11,5 +12,9 @@ namespace piecemark::migration {
 // Errors  file_exists, file_not_found (no such folder), permission_denied, disk_full, io_error, migration_mismatch,
 //         corrupt_record, corrupt_file
 void back_up(engine::Environment& environment, const std::string& output);
+
+// Puts such a copy in the place of the file (engine::Environment::replace). The sizes before and after.
+// Errors  busy, read_only, unsupported_platform, and those of back_up
+Compaction compact(engine::Environment& environment, std::uint32_t busy_timeout_ms);
 
 }  // namespace piecemark::migration

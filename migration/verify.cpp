@@ -19,6 +19,7 @@ class Verifier {
       : transaction_(transaction), components_(components), environment_(*transaction.environment()) {}
 
   Verification run() {
+    guarded("the notes of the library", [&] { environment_.verify_notes(transaction_); });
     guarded("drawings", [&] { verify_drawings(); });
     guarded("components", [&] { verify_components(); });
     guarded("the stash", [&] { verify_stash(); });

@@ -1,4 +1,4 @@
-// Verbs that keep a store in good order: backup.
+// Verbs that keep a store in good order: backup, compact.
 #include <memory>
 #include <string>
 
@@ -23,6 +23,12 @@ void backup(const MaintenanceArguments& arguments) {
              "; every checksum in the copy holds");
 }
 
+void compact(const MaintenanceArguments& arguments) {
+  const Compaction done = Store::open(arguments.file).compact();
+  print_line("compacted '" + arguments.file + "' from " + in_bytes(done.bytes_before) + " to " +
+             in_bytes(done.bytes_after));
+}
+
 }  // namespace
 
 void add_maintenance_verbs(CLI::App& program) {
@@ -31,6 +37,10 @@ void add_maintenance_verbs(CLI::App& program) {
   verb->add_option("FILE", arguments->file, "The store")->required();
   verb->add_option("OUT", arguments->out, "The new file")->required();
   verb->callback([arguments] { backup(*arguments); });
+
+  verb = program.add_subcommand("compact", "Give back the room that a store does not need");
+  verb->add_option("FILE", arguments->file, "The store")->required();
+  verb->callback([arguments] { compact(*arguments); });
 }
 
 }  // namespace piecemark::cli

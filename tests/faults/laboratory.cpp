@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kLockSuffix = "-lock";
-constexpr OpenOptions kOpen{.write_older_format = true, .map_size_bytes = 1 << 28};
+const OpenOptions kOpen{.write_older_format = true, .map_size_bytes = 1 << 28};
 
 std::string site_in(const std::string& folder) {
   return folder + "/" + kSite;
@@ -194,6 +194,14 @@ Operation upgrade_into(const TemporaryFolder& folder, const Size& size) {
        .prepared = prepare(folder.path("prepared.pmk"), size, {1}),
        .perform = [](Store& store, const std::string& work) { migrate_into(work + kNewFile, store, 2); },
        .undo = [](Store&, const std::string& work) { fs::remove(work + kNewFile); }});
+}
+
+Operation backup(const TemporaryFolder& folder, const Size& size) {
+  constexpr const char* kCopy = "/copy.pmk";
+  return rehearsed({.name = "backup",
+                    .prepared = prepare(folder.path("prepared.pmk"), size, {1, 3}),
+                    .perform = [](Store& store, const std::string& work) { store.backup(work + kCopy); },
+                    .undo = [](Store&, const std::string& work) { fs::remove(work + kCopy); }});
 }
 
 void PrintTo(const NamedOperation& operation, std::ostream* out) {

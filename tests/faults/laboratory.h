@@ -1,4 +1,4 @@
-// A migration that meets an obstacle, and what must hold whatever the obstacle is: the file is wholly in the old or
+// A migration, or a backup, that meets an obstacle, and what must hold whatever the obstacle is: the file is wholly in the old or
 // wholly in the new state, what was reported as done is there, and the next attempt succeeds.
 #pragma once
 
@@ -43,6 +43,7 @@ Operation upgrade(const TemporaryFolder& folder, const Size& size);
 Operation first_downgrade(const TemporaryFolder& folder, const Size& size);
 Operation downgrade(const TemporaryFolder& folder, const Size& size);
 Operation upgrade_into(const TemporaryFolder& folder, const Size& size);  // a new file beside the old one
+Operation backup(const TemporaryFolder& folder, const Size& size);        // the same, of the same format
 
 // What a test is instantiated with.
 struct NamedOperation {
@@ -53,6 +54,7 @@ inline constexpr NamedOperation kUpgrade{"upgrade", upgrade};
 inline constexpr NamedOperation kFirstDowngrade{"first_downgrade", first_downgrade};
 inline constexpr NamedOperation kDowngrade{"downgrade", downgrade};
 inline constexpr NamedOperation kUpgradeInto{"upgrade_into", upgrade_into};
+inline constexpr NamedOperation kBackup{"backup", backup};
 void PrintTo(const NamedOperation& operation, std::ostream* out);  // for messages of GoogleTest
 
 // What stands in the way of the operation, and of nothing else.
