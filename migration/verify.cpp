@@ -41,6 +41,7 @@ class Verifier {
     try {
       part();
     } catch (const Error& error) {
+      if (error.code() == ErrorCode::io_error) throw;  // No memory, say: nothing that is wrong with the file.
       report(std::string(what) + ": " + error.facts().attempted + ": " + error.facts().found);
     }
   }
