@@ -1,5 +1,6 @@
 #include "piecemark/migration.h"
 
+#include "index/catalogue.h"
 #include "migration/chain.h"
 #include "migration/fingerprint.h"
 #include "migration/history.h"
@@ -22,17 +23,22 @@ std::vector<FormatInfo> known_formats() {
 std::optional<Receipt> migrate(Store& store, std::uint32_t format, const MigrationOptions& options) {
   StoreCore& core = core_of(store);
   core.require_opened_for_writing();
-  return migration::run(*core.environment(), format, options, migration::chain(),
-                        core.options().busy_timeout_ms);
+  return core.with_file([&](OpenedFile&, engine::Environment& environment) {
+    return migration::run(environment, format, options, migration::chain(), core.options().busy_timeout_ms);
+  });
 }
 
 std::optional<Receipt> migrate_into(const std::string& new_file, const Store& store, std::uint32_t format,
                                     const MigrationOptions& options) {
-  return migration::run_into(new_file, *core_of(store).environment(), format, options, migration::chain());
+  return core_of(store).with_file([&](OpenedFile&, engine::Environment& environment) {
+    return migration::run_into(new_file, environment, format, options, migration::chain());
+  });
 }
 
 MigrationPlan plan_migration(const Store& store, std::uint32_t format, const MigrationOptions& options) {
-  return migration::plan(*core_of(store).environment(), format, options, migration::chain());
+  return core_of(store).with_file([&](OpenedFile&, engine::Environment& environment) {
+    return migration::plan(environment, format, options, migration::chain());
+  });
 }
 
 void for_each_stash_entry(const ReadTxn& snapshot, const std::function<void(const StashEntry&)>& visit) {
@@ -46,7 +52,9 @@ void for_each_stash_entry(const ReadTxn& snapshot, const std::function<void(cons
 DroppedStash drop_stash(Store& store, DropStash what) {
   StoreCore& core = core_of(store);
   core.require_opened_for_writing();
-  engine::WriteTransaction transaction = core.environment()->begin_write(core.options().busy_timeout_ms);
+  engine::WriteTransaction transaction = core.with_file([&](OpenedFile&, engine::Environment& environment) {
+    return environment.begin_write(core.options().busy_timeout_ms);
+  });
   const engine::Stamp stamp = index::load_stamp(transaction);
   index::require_readable(stamp, store.path());
   index::require_writable(stamp, store.path());
@@ -89,7 +97,8 @@ Verification verify(const ReadTxn& snapshot) {
 }
 
 void verify_pages(const Store& store) {
-  core_of(store).environment()->verify_pages();
+  core_of(store).with_file(
+      [](const OpenedFile&, engine::Environment& environment) { environment.verify_pages(); });
 }
 
 }  // namespace piecemark

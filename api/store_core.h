@@ -1,57 +1,22 @@
-// What all copies of a store share: the open file and what is known of its format.
+// What all copies of a store share: the file that is open, and the way to the one that replaces it.
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "commit_group.h"
 #include "engine/environment.h"
-#include "index/catalogue.h"
 #include "index/component_writer.h"
-#include "migration/step.h"
-#include "piecemark/migration.h"
+#include "opened_file.h"
 #include "piecemark/store.h"
 
 namespace piecemark {
 
-class StoreCore {
- public:
-  StoreCore(std::shared_ptr<engine::Environment> environment, const OpenOptions& options);
-
-  // The components in the format that the file has in this snapshot.
-  // Errors  format_changed
-  const index::Components& readable_components(const engine::ReadTransaction& transaction);
-
-  // The same for a write transaction.
-  // Errors  format_changed, format_too_old, format_too_new
-  const index::Components& writable_components(const engine::WriteTransaction& transaction) const;
-
-  // Errors  read_only
-  void require_opened_for_writing() const;
-
-  const std::shared_ptr<engine::Environment>& environment() const { return environment_; }
-  const OpenOptions& options() const { return options_; }
-  CommitGroup& commit_group() { return commit_group_; }
-
- private:
-  const index::Format& require_known(const engine::Stamp& stamp) const;
-  const index::Components& components_in(const index::Format& format) const;
-
-  std::shared_ptr<engine::Environment> environment_;
-  OpenOptions options_;
-  CommitGroup commit_group_;
-  bool nulls_not_distinct_ = false;
-  // One for each known format, made when the file is first seen in it: before, it may lack its tables.
-  mutable std::vector<std::unique_ptr<const index::Components>> components_;
-  mutable std::mutex components_mutex_;
-  // Transaction id * 256 + format, of the newest snapshot whose stamp was read. The id changes with every
-  // commit, so that an upgrade by another process is noticed at the next transaction, at the price of one
-  // comparison. Only snapshots count: the id of a write transaction that is given up goes to the next one.
-  std::atomic<std::uint64_t> known_{0};
-};
+class StoreCore;
 
 struct ReadTxnState {
   std::shared_ptr<StoreCore> core;
@@ -75,6 +40,55 @@ struct WriteTxnState {
   index::ComponentWriter& changing();
   // For a call that reads.
   const engine::WriteTransaction& reading();
+};
+
+class StoreCore {
+ public:
+  // Errors  those of Store::open
+  StoreCore(const std::string& path, const OpenOptions& options);
+
+  // Errors  those of Store::read and Store::write
+  static ReadTxnState begin_read(const std::shared_ptr<StoreCore>& core);
+  static std::unique_ptr<WriteTxnState> begin_write(const std::shared_ptr<StoreCore>& core);
+
+  // Calls work(OpenedFile&, engine::Environment&) with the file that is open, and once more with the file that has
+  // replaced it, where `work` cannot begin a transaction for that reason.
+  // Cost  a reference counted
+  template <class Work>
+  auto with_file(const Work& work) {
+    for (;;) {
+      OpenedFile& file = *current_.load(std::memory_order_acquire);
+      if (const auto environment = file.environment()) {
+        try {
+          return work(file, *environment);
+        } catch (const Error& error) {
+          if (error.code() != ErrorCode::reopen_needed || !environment->is_replaced()) throw;
+        }
+      }
+      leave(file);
+    }
+  }
+
+  // Errors  read_only
+  void require_opened_for_writing() const;
+
+  const std::string& path() const { return path_; }
+  const OpenOptions& options() const { return options_; }
+  CommitGroup& commit_group() { return commit_group_; }
+
+ private:
+  // Goes on to the file that has the name of this one now.
+  void leave(OpenedFile& replaced);
+  void tell_of_long_readers(engine::Environment& environment);
+
+  std::string path_;
+  OpenOptions options_;
+  CommitGroup commit_group_;
+  // All files that the path has led to: transactions use what is known of theirs. The last one is current.
+  std::vector<std::unique_ptr<OpenedFile>> files_;
+  std::mutex files_mutex_;
+  std::atomic<OpenedFile*> current_{nullptr};
+  std::atomic<std::int64_t> looked_for_long_readers_{0};  // when
 };
 
 // What the other parts of the library may reach behind the public classes.

@@ -81,6 +81,16 @@ Environment::Environment(std::string path, const EnvironmentOptions& options)
 std::shared_ptr<Environment> Environment::open(const std::string& path,
                                                std::span<const std::string_view> tables,
                                                const EnvironmentOptions& options) {
+  for (;;) {
+    if (auto opened = open_as_it_is(path, tables, options)) return opened;
+  }
+}
+
+// nullptr where the file was replaced meanwhile: LMDB opens lock file and data file by their names, and may have met the
+// lock file of one and the data of the other.
+std::shared_ptr<Environment> Environment::open_as_it_is(const std::string& path,
+                                                        std::span<const std::string_view> tables,
+                                                        const EnvironmentOptions& options) {
   const std::string attempted = "cannot open " + quoted(path);
   // All names of a file that differ by symbolic links share the lock file beside the file itself.
   std::shared_ptr<Environment> opened(new Environment(os::resolved(path), options));
@@ -98,15 +108,27 @@ std::shared_ptr<Environment> Environment::open(const std::string& path,
     }
     return present;
   }
+  // This process may have the file open by now that has replaced this one.
+  if (!opened->is_at_its_path()) return nullptr;
   try {
     opened->open_checked(tables);
   } catch (...) {
     opened->close();  // Still under the registry's lock.
+    if (!opened->is_at_its_path()) return nullptr;
     throw;
+  }
+  if (!opened->is_at_its_path()) {
+    opened->close();
+    return nullptr;
   }
   registry.add(opened);
   lock.unlock();
-  opened->settle_after_dead_processes();
+  try {
+    opened->settle_after_dead_processes();
+  } catch (...) {
+    if (!opened->is_at_its_path()) return nullptr;
+    throw;
+  }
   return opened;
 }
 
@@ -115,7 +137,7 @@ std::shared_ptr<Environment> Environment::open(const std::string& path,
 // when it opened the file. Without a lock table it must wait.
 void Environment::open_checked(std::span<const std::string_view> tables) {
   constexpr std::uint32_t kPatienceMs = 50;
-  reads_without_lock_file_ = options_.read_only && !os::can_write_or_create(lock_file_of(path_));
+  if (options_.read_only && !os::can_write_or_create(lock_file_of(path_))) reads_without_lock_file_ = true;
   const Deadline deadline = deadline_in(reads_without_lock_file_ ? options_.busy_timeout_ms : kPatienceMs);
   const bool is_alone = poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); });
   if (!is_alone && reads_without_lock_file_) throw_writer_is_busy("open");
@@ -188,14 +210,6 @@ void Environment::open_file() {
                  {},
                  "name the store file itself"});
   }
-  if (facts.names > 1) {
-    throw Error(ErrorCode::unsafe_lock_file,
-                {attempted,
-                 "a file with " + std::to_string(facts.names) +
-                     " names (hard links), each of which would have a lock file of its own",
-                 {},
-                 "make a copy of the file, or remove its other names"});
-  }
   if (const auto network = os::network_file_system(path_)) {
     throw Error(ErrorCode::unsupported_platform, {attempted, "a file on " + std::string(*network),
                                                   "files on local disks", "copy the file to a local disk"});
@@ -205,6 +219,7 @@ void Environment::open_file() {
   if (auto error = os::facts_of(file_, facts)) throw_system_error(error, attempted, path_);
   file_id_ = facts.id;
   os::close_in_forked_child(file_.descriptor());
+  if (facts.names > 1) await_replacement();
   require_lmdb_container(file_, path_);
 
   require_plain_lock_file(path_, attempted);
@@ -261,8 +276,7 @@ void Environment::open_map(unsigned more_flags) {
 // learn of it only when the write lock is taken once more.
 void Environment::settle_after_dead_processes() {
   if (reads_without_lock_file_) return;
-  int dead = 0;
-  check(mdb_reader_check(handle_, &dead), "cannot clear dead readers of " + quoted(path_), path_);
+  clear_dead_readers();
   if (options_.read_only) return;
   try {
     const WriteTransaction taken = begin_write(0);  // Its id is one more than that of the last commit noted.
@@ -484,6 +498,12 @@ MDB_txn* Environment::begin_snapshot() {
 
 ReadTransaction Environment::begin_read() {
   check_usable("read from");
+  ReadTransaction transaction = begin_read_of_this_file();
+  if (is_noted_as_replaced(transaction) && !is_at_its_path()) throw_replaced("read from");
+  return transaction;
+}
+
+ReadTransaction Environment::begin_read_of_this_file() {
   if (reads_without_lock_file_) share_file_lock();
   enter();
   try {
@@ -536,20 +556,34 @@ void Environment::grow_map_if_needed() {
   }
 }
 
-WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms, const OnWait& on_wait) {
+void Environment::require_opened_for_writing() const {
   check_usable("write to");
-  if (options_.read_only) {
-    throw Error(
-        ErrorCode::read_only,
-        {"cannot write to " + quoted(path_), "a store opened for reading", {}, "open it for writing"});
+  if (!options_.read_only) return;
+  throw Error(ErrorCode::read_only,
+              {"cannot write to " + quoted(path_), "a store opened for reading", {}, "open it for writing"});
+}
+
+void Environment::take_turn(std::uint32_t busy_timeout_ms, const OnWait& on_wait) {
+  try {
+    turn_.take(file_, file_id_, path_, busy_timeout_ms, on_wait);
+  } catch (const Error& error) {
+    // A file that was removed, or replaced by somebody else, has no note.
+    if (error.code() == ErrorCode::reopen_needed && is_noted_as_replaced(begin_read_of_this_file()))
+      is_replaced_ = true;
+    throw;
   }
-  turn_.take(file_, file_id_, path_, busy_timeout_ms, on_wait);
+}
+
+WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms, const OnWait& on_wait) {
+  require_opened_for_writing();
+  take_turn(busy_timeout_ms, on_wait);
   bool entered = false;
   try {
+    clear_dead_readers_now_and_then();
     grow_map_if_needed();
     enter();
     entered = true;
-    return {shared_from_this(), begin_writing(), false};
+    return {shared_from_this(), begin_writing(), true};
   } catch (...) {
     if (entered) leave();
     turn_.release(file_);
@@ -565,15 +599,15 @@ MDB_txn* Environment::begin_writing() {
   return begin(0, "write to");
 }
 
-void Environment::end_write(MDB_txn* transaction) noexcept {
+void Environment::end_write(MDB_txn* transaction, bool holds_turn) noexcept {
   if (fork_generation_ != os::fork_generation()) return;
   mdb_txn_abort(transaction);
   forget_created_tables();
   leave();
-  turn_.release(file_);
+  if (holds_turn) turn_.release(file_);
 }
 
-void Environment::commit(MDB_txn* transaction, Durability durability) {
+void Environment::commit(MDB_txn* transaction, Durability durability, bool holds_turn) {
   if (fork_generation_ != os::fork_generation()) check_usable("commit to");
   mdb_env_set_flags(handle_, MDB_NOMETASYNC, durability == Durability::relaxed ? 1 : 0);
   const int code = mdb_txn_commit(transaction);
@@ -586,7 +620,7 @@ void Environment::commit(MDB_txn* transaction, Durability durability) {
     failure = failed_commit(code);
   }
   leave();
-  turn_.release(file_);
+  if (holds_turn) turn_.release(file_);
   if (failure) std::rethrow_exception(failure);
 }
 
@@ -626,7 +660,7 @@ Environment::Usage Environment::usage() const {
   MDB_envinfo info{};
   mdb_env_info(handle_, &info);
   os::FileFacts facts;
-  os::facts_of(path_, facts);
+  os::facts_of(file_, facts);
   return {
       .file_bytes = facts.size_bytes,
       .pages_used = info.me_last_pgno + 1,

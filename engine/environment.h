@@ -6,6 +6,8 @@
 //   - A writer holds the turn (writer_turn.h), then LMDB's write lock, which is then always free.
 //   - The map is resized only while this process has no transaction open.
 //   - After a fork the child may only let go of the object.
+//   - The file was at its path after it was opened: data file and lock file belong together, even where it was replaced
+//     meanwhile (environment_replace.cpp).
 //   - A transaction knows the handles of all tables that its snapshot has: a table that a migration has added since
 //     the file was opened is opened before the first transaction that sees it is handed out.
 #pragma once
@@ -21,14 +23,23 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "commit_clock.h"
 #include "os.h"
+#include "piecemark/long_reader.h"
 #include "transaction.h"
 #include "writer_turn.h"
 
 struct MDB_env;
 
 namespace piecemark::engine {
+
+class FileInCreation;
+
+// The note that somebody was about to put another file in the place of this one.
+inline constexpr std::string_view kReplacedKey = "replaced";
+inline constexpr unsigned kReplacedVersion = 0;
 
 struct EnvironmentOptions {
   bool read_only = false;
@@ -37,6 +48,9 @@ struct EnvironmentOptions {
   std::uint32_t busy_timeout_ms = 10'000;                  // How long a writer waits for its turn.
   // So many of the tables every file has; files that an older library has made may lack the others.
   std::size_t required_tables = SIZE_MAX;
+  // The table in which the environment keeps notes of its own, under the keys "replaced" and "commits". Without one it
+  // cannot be replaced, and knows no long readers.
+  std::optional<std::size_t> notes_table = std::nullopt;
 };
 
 class Environment : public std::enable_shared_from_this<Environment> {
@@ -51,12 +65,24 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // is durable: a crash leaves either no file or a complete one.
   // Errors  file_exists, and those of open
   using Fill = std::function<void(WriteTransaction&)>;
-  // `permissions` are those of owner, group and others; without them the process's umask says.
+  // Reads what was written, once it is durable, and throws where it is not what it should be. The pages are walked before.
+  using Check = std::function<void(const ReadTransaction&)>;
+  // `permissions` are those of owner, group and others; without them the process's umask says. Without `check` nothing
+  // is read.
   static void create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
-                     std::optional<std::uint32_t> permissions = std::nullopt);
+                     std::optional<std::uint32_t> permissions = std::nullopt, const Check& check = {});
 
   Environment(const Environment&) = delete;
   ~Environment();
+
+  // Puts a new file in the place of this one: what `fill` writes while nobody else can write, read back by `check`. Owner and
+  // permissions stay. Transactions that are open go on in the old file; whoever begins another one, in any process, gets
+  // reopen_needed. A crash leaves either file, complete, under the name.
+  // Errors  busy, read_only, disk_full, io_error, permission_denied (the owner cannot be kept),
+  //         unsupported_platform (a file system without hard links), and those of open
+  void replace(const Fill& fill, const Check& check, std::uint32_t busy_timeout_ms);
+  // True once a transaction was refused because the path leads to a file that has replaced this one. Open it again.
+  bool is_replaced() const { return is_replaced_.load(); }
 
   // Cost  30 to 60 ns.  Errors  forked, reopen_needed, busy
   ReadTransaction begin_read();
@@ -87,6 +113,14 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // The caller has a transaction open, or nobody else uses the environment.
   Usage usage() const;
 
+  // Processes that read a snapshot which was superseded longer ago than `limit_ms`, as of this transaction.
+  // Cost  reads the free list for each of them
+  std::vector<LongReader> long_readers(const ReadTransaction& transaction, std::uint64_t limit_ms) const;
+  // Errors  corrupt_record  where a note of the environment fails its checksum
+  void verify_notes(const ReadTransaction& transaction) const;
+  // Frees the slots of readers that were killed. Opening does it too, and so do write transactions, once a second.
+  void clear_dead_readers();
+
  private:
   friend class ReadTransaction;
   friend class WriteTransaction;
@@ -94,9 +128,20 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   Environment(std::string path, const EnvironmentOptions& options);
 
+  static std::shared_ptr<Environment> open_as_it_is(const std::string& path,
+                                                    std::span<const std::string_view> tables,
+                                                    const EnvironmentOptions& options);
+  static std::shared_ptr<Environment> open_in_creation(const std::string& temporary, bool read_only);
   static void write_new_file(const std::string& temporary, std::span<const std::string_view> tables,
                              const Fill& fill);
+  static void check_new_file(const FileInCreation& file, std::span<const std::string_view> tables,
+                             const Check& check);
+  static void complete_new_file(const FileInCreation& file, std::span<const std::string_view> tables,
+                                const Fill& fill, const Check& check);
   void open_file();
+  bool is_at_its_path() const;
+  void await_replacement();
+  bool try_finish_replacement();
   void open_checked(std::span<const std::string_view> tables);
   void check_pages(const char* attempted) const;
   void prepare_lock_file(bool is_alone);
@@ -115,6 +160,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void close() noexcept;
 
   void check_usable(const char* attempted) const;
+  void require_opened_for_writing() const;
   [[noreturn]] void throw_writer_is_busy(const char* attempted) const;
   void share_file_lock();
   void unshare_file_lock() noexcept;
@@ -122,14 +168,25 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void leave() noexcept;
   MDB_txn* begin(unsigned flags, const char* attempted);
   MDB_txn* begin_snapshot();
+  ReadTransaction begin_read_of_this_file();
   bool try_resize_map(std::uint64_t bytes, std::uint32_t timeout_ms);
   void grow_map_if_needed();
 
   void end_read(MDB_txn* transaction, bool holds_file_lock) noexcept;
-  void end_write(MDB_txn* transaction) noexcept;
-  void commit(MDB_txn* transaction, Durability durability);
+  void end_write(MDB_txn* transaction, bool holds_turn) noexcept;
+  void commit(MDB_txn* transaction, Durability durability, bool holds_turn);
   std::exception_ptr failed_commit(int code) noexcept;
   void want_larger_map() { wants_larger_map_ = true; }
+
+  void take_turn(std::uint32_t busy_timeout_ms, const OnWait& on_wait);
+  bool is_noted_as_replaced(const ReadTransaction& transaction);
+  [[noreturn]] void throw_replaced(const char* attempted);
+  void note_replacement();
+  void give_place_to(FileInCreation& file, const std::string& attempted);
+  CommitClock clock_of(const ReadTransaction& transaction) const;
+  void write_notes(WriteTransaction& transaction);
+  void note_time(WriteTransaction& transaction);
+  void clear_dead_readers_now_and_then();
 
   std::string path_;
   EnvironmentOptions options_;
@@ -148,6 +205,11 @@ class Environment : public std::enable_shared_from_this<Environment> {
   bool reads_without_lock_file_ = false;
 
   std::atomic<bool> needs_reopen_{false};
+  std::atomic<bool> is_replaced_{false};
+  // The commit that is known to have no note of a replacement.
+  std::atomic<std::uint64_t> unreplaced_commit_{0};
+  std::atomic<std::int64_t> noted_time_{0};  // of the last commit that this process has put into the clock
+  std::atomic<std::int64_t> cleared_dead_readers_{0};  // when
   std::atomic<bool> wants_larger_map_{false};
 
   WriterTurn turn_;

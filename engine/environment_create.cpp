@@ -2,55 +2,27 @@
 #include <lmdb.h>
 
 #include "environment.h"
+#include "file_in_creation.h"
 #include "lmdb_error.h"
 #include "lock_file.h"
-#include "piecemark/uuid.h"
+#include "page_check.h"
 
 namespace piecemark::engine {
-namespace {
 
-constexpr std::string_view kNewInfix = ".new-";
-
-// The error as it concerns the file that is to get the name `to`.
-Error renamed(const Error& error, const std::string& from, const std::string& to) {
-  Error::Facts facts = error.facts();
-  for (std::string* text : {&facts.attempted, &facts.found, &facts.next}) {
-    const std::size_t at = text->find(from);
-    if (at != std::string::npos) text->replace(at, from.size(), to);
-  }
-  return {error.code(), std::move(facts)};
+// Nobody else knows the file by name, which is why the registry need not know it, and why it gets no lock file, which
+// would need room of its own.
+std::shared_ptr<Environment> Environment::open_in_creation(const std::string& temporary, bool read_only) {
+  std::shared_ptr<Environment> environment(new Environment(temporary, {.read_only = read_only}));
+  environment->open_map(MDB_NOLOCK);
+  return environment;
 }
 
-// FILE.new-<uuid>
-bool is_name_in_creation(std::string_view name, const std::string& base) {
-  const std::string prefix = base + std::string(kNewInfix);
-  return name.starts_with(prefix) && Uuid::parse(name.substr(prefix.size())).has_value();
-}
-
-// Removes what killed creations of this file have left: nobody holds the lock on it any more.
-void remove_abandoned_creations(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
-  const std::string folder = path.substr(0, path.size() - base.size());
-  for (const std::string& name : os::neighbours_of(path)) {
-    os::File abandoned;
-    if (is_name_in_creation(name, base) && !os::open_file(folder + name, os::Access::read_write, abandoned) &&
-        os::try_lock(abandoned, os::LockMode::exclusive)) {
-      os::remove_quietly(folder + name);
-    }
-  }
-}
-
-}  // namespace
-
-// Writes the first content of a file that nobody else knows by name, which is why the registry need not know it.
 void Environment::write_new_file(const std::string& temporary, std::span<const std::string_view> tables,
                                  const Fill& fill) {
-  const std::string attempted = "cannot create '" + temporary + "'";
-  std::shared_ptr<Environment> environment(new Environment(temporary, {}));
-  environment->open_map(MDB_NOLOCK);  // Nobody else knows the file, and a lock file needs room of its own.
+  const auto environment = open_in_creation(temporary, false);
   MDB_txn* handle = nullptr;
-  check(mdb_txn_begin(environment->handle_, nullptr, 0, &handle), attempted, temporary);
+  check(mdb_txn_begin(environment->handle_, nullptr, 0, &handle), "cannot create '" + temporary + "'",
+        temporary);
   environment->enter();
   WriteTransaction transaction(environment, handle, false);
   for (const std::string_view name : tables) environment->tables_.emplace_back().name = name;
@@ -59,8 +31,32 @@ void Environment::write_new_file(const std::string& temporary, std::span<const s
   transaction.commit();
 }
 
+void Environment::check_new_file(const FileInCreation& file, std::span<const std::string_view> tables,
+                                 const Check& check) {
+  if (const auto damage = engine::check_pages(file.file())) {
+    throw Error(ErrorCode::io_error,
+                {"cannot create '" + file.temporary() + "'",
+                 "page " + std::to_string(damage->page) + " is not what was written: " + damage->reason,
+                 {},
+                 "check the disk, the memory and the system log, then try again"});
+  }
+  const auto environment = open_in_creation(file.temporary(), true);
+  environment->open_tables(tables);
+  const ReadTransaction transaction = environment->begin_read();
+  check(transaction);
+}
+
+// Writes the file, waits until the disk has it, and checks it where that is asked for.
+void Environment::complete_new_file(const FileInCreation& file, std::span<const std::string_view> tables,
+                                    const Fill& fill, const Check& check) {
+  write_new_file(file.temporary(), tables, fill);
+  if (auto error = os::sync_file(file.temporary()))
+    throw_system_error(error, "cannot create '" + file.temporary() + "'", file.temporary());
+  if (check) check_new_file(file, tables, check);
+}
+
 void Environment::create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
-                         std::optional<std::uint32_t> permissions) {
+                         std::optional<std::uint32_t> permissions, const Check& check) {
   const std::string attempted = "cannot create '" + path + "'";
   const Error name_is_taken(
       ErrorCode::file_exists,
@@ -68,35 +64,22 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
   os::FileFacts facts;
   if (!os::facts_of_link(path, facts)) throw name_is_taken;
   require_own_lock_file(path, attempted);
-  remove_abandoned_creations(path);
 
-  const std::string temporary = path + std::string(kNewInfix) + Uuid::generate().to_string();
   // Made now: once the file has its name, nothing may throw that is no failure of it.
   const std::string folder = os::folder_of(path);
-  const std::string* present = &temporary;
-  os::File file;
-  if (auto error = os::create_exclusively(temporary, file)) {
-    if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path);
-    throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
-  }
-  if (permissions) os::set_permissions(file, *permissions);
-  os::try_lock(file, os::LockMode::exclusive);  // Tells others that the file is not abandoned.
+  FileInCreation file(path, attempted);
+  if (permissions) os::set_permissions(file.file(), *permissions);
   try {
-    write_new_file(temporary, tables, fill);
-    if (auto error = os::sync_file(temporary)) throw_system_error(error, attempted, path);
-    if (auto error = os::rename_without_replacing(temporary, path)) {
+    complete_new_file(file, tables, fill, check);
+    if (auto error = file.take_name()) {
       if (error == std::errc::file_exists) throw name_is_taken;
       throw_system_error(error, attempted, path);
     }
-    present = &path;
     if (auto error = os::sync_folder(folder)) throw_system_error(error, attempted, path);
   } catch (const Error& error) {
-    os::remove_quietly(*present);
-    throw renamed(error, temporary, path);
-  } catch (...) {
-    os::remove_quietly(*present);
-    throw;
+    throw file.renamed(error);
   }
+  file.keep();
 }
 
 }  // namespace piecemark::engine

@@ -41,6 +41,8 @@ FileFacts facts_from(const struct stat& status) {
       .size_bytes = static_cast<std::uint64_t>(status.st_size),
       .names = status.st_nlink,
       .permissions = status.st_mode & 0777U,
+      .owner = status.st_uid,
+      .group = status.st_gid,
       .is_regular = S_ISREG(status.st_mode),
       .is_directory = S_ISDIR(status.st_mode),
   };
@@ -151,6 +153,17 @@ bool can_write_or_create(const std::string& path) {
   return ::faccessat(AT_FDCWD, folder_of(path).c_str(), W_OK | X_OK, AT_EACCESS) == 0;
 }
 
+bool can_replace(const std::string& path) {
+  const std::string folder = folder_of(path);
+  struct stat of_folder {};
+  struct stat of_file {};
+  if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return false;
+  if (::stat(folder.c_str(), &of_folder) != 0 || (of_folder.st_mode & S_ISVTX) == 0) return true;
+  const uid_t user = ::geteuid();
+  if (user == 0 || user == of_folder.st_uid) return true;
+  return ::lstat(path.c_str(), &of_file) != 0 || of_file.st_uid == user;
+}
+
 std::string folder_of(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -229,6 +242,13 @@ std::error_code set_permissions(const File& file, std::uint32_t permissions) {
                                                                             : last_error();
 }
 
+std::error_code set_owner(const File& file, std::uint32_t owner, std::uint32_t group) {
+  FileFacts facts;
+  if (auto error = facts_of(file, facts)) return error;
+  if (facts.owner == owner && facts.group == group) return {};
+  return ::fchown(file.descriptor(), owner, group) == 0 ? std::error_code() : last_error();
+}
+
 std::error_code rename_without_replacing(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
   if (errno != EINVAL && errno != ENOSYS) return last_error();
@@ -239,6 +259,10 @@ std::error_code rename_without_replacing(const std::string& from, const std::str
 
 std::error_code rename_replacing(const std::string& from, const std::string& to) {
   return ::rename(from.c_str(), to.c_str()) == 0 ? std::error_code() : last_error();
+}
+
+std::error_code add_name(const std::string& present, const std::string& added) {
+  return ::link(present.c_str(), added.c_str()) == 0 ? std::error_code() : last_error();
 }
 
 std::error_code create_exclusively(const std::string& path, File& file) {
@@ -296,6 +320,10 @@ std::error_code reserve_file(const std::string& path, std::uint64_t bytes, std::
 
 void remove_quietly(const std::string& path) {
   ::unlink(path.c_str());
+}
+
+std::error_code remove_if_there(const std::string& path) {
+  return ::unlink(path.c_str()) == 0 || errno == ENOENT ? std::error_code() : last_error();
 }
 
 std::vector<std::string> neighbours_of(const std::string& path) {

@@ -25,6 +25,8 @@ struct FileFacts {
   std::uint64_t size_bytes = 0;
   std::uint64_t names = 1;        // hard links
   std::uint32_t permissions = 0;  // of owner, group and others
+  std::uint32_t owner = 0;
+  std::uint32_t group = 0;
   bool is_regular = false;
   bool is_directory = false;
 };
@@ -58,6 +60,8 @@ std::error_code facts_of_link(const std::string& path, FileFacts& facts);
 std::error_code facts_of(const File& file, FileFacts& facts);
 // Whether the file could be opened for writing, or made where it is missing. Does not open it.
 bool can_write_or_create(const std::string& path);
+// Whether the folder lets this process put another file in the place of this one.
+bool can_replace(const std::string& path);
 // The path with every symbolic link resolved; the path itself where that fails.
 std::string resolved(const std::string& path);
 // Reads up to into.size() bytes at the offset; fewer only at the end of the file.
@@ -77,9 +81,14 @@ std::error_code sync_file(const std::string& path);
 // Makes created, renamed or removed names in the folder durable.
 std::error_code sync_folder(const std::string& folder);
 std::error_code set_permissions(const File& file, std::uint32_t permissions);
+// Asks for no change where there is none.
+std::error_code set_owner(const File& file, std::uint32_t owner, std::uint32_t group);
 // Gives the file a new name; fails with std::errc::file_exists where that name is taken.
 std::error_code rename_without_replacing(const std::string& from, const std::string& to);
 std::error_code rename_replacing(const std::string& from, const std::string& to);
+// Gives the file a second name (a hard link); fails with std::errc::operation_not_permitted where the file system has no
+// second names.
+std::error_code add_name(const std::string& present, const std::string& added);
 // Creates a file that nobody else has; fails with std::errc::file_exists where the name is taken.
 std::error_code create_exclusively(const std::string& path, File& file);
 // Creates a file without a name, which is gone when it is closed.
@@ -93,6 +102,8 @@ std::string temporary_folder();
 // Must not be called while this process holds a POSIX lock on the file: closing it would drop the lock.
 std::error_code reserve_file(const std::string& path, std::uint64_t bytes, std::uint32_t permissions);
 void remove_quietly(const std::string& path);
+// Not finding the file is no error.
+std::error_code remove_if_there(const std::string& path);
 // The names in the folder of path, without their folder.
 std::vector<std::string> neighbours_of(const std::string& path);
 

@@ -129,6 +129,14 @@ std::uint64_t ReadTransaction::bytes_of(const Table& table) const {
 }
 
 std::uint64_t ReadTransaction::free_bytes() const {
+  return bytes_freed_by(0, id() - 1);
+}
+
+std::uint64_t ReadTransaction::bytes_freed_after(std::uint64_t id) const {
+  return bytes_freed_by(id + 1, UINT64_MAX);
+}
+
+std::uint64_t ReadTransaction::bytes_freed_by(std::uint64_t first, std::uint64_t last) const {
   constexpr MDB_dbi kFreeList = 0;
   MDB_stat statistics{};
   const int code = mdb_stat(handle_, kFreeList, &statistics);
@@ -138,8 +146,9 @@ std::uint64_t ReadTransaction::free_bytes() const {
   for (bool found = cursor.first(); found; found = cursor.next()) {
     // Page numbers that one commit has freed, after their count.
     if (cursor.key().size() != sizeof pages || cursor.value().size() < sizeof pages) continue;
-    if (load<std::uint64_t>(cursor.key().data()) >= id()) break;
-    pages += load<std::uint64_t>(cursor.value().data());
+    const auto commit = load<std::uint64_t>(cursor.key().data());
+    if (commit > last) break;
+    if (commit >= first) pages += load<std::uint64_t>(cursor.value().data());
   }
   return pages * statistics.ms_psize;
 }
@@ -163,11 +172,15 @@ WriteTransaction::~WriteTransaction() {
 
 void WriteTransaction::rollback() noexcept {
   close_seeker();
-  if (handle_ != nullptr) environment_->end_write(std::exchange(handle_, nullptr));
+  if (handle_ != nullptr)
+    environment_->end_write(std::exchange(handle_, nullptr), std::exchange(holds_file_lock_, false));
 }
 
 void WriteTransaction::check(int code, const char* attempted) {
-  if (code == MDB_SUCCESS) return;
+  if (code == MDB_SUCCESS) {
+    has_written_ = true;
+    return;
+  }
   is_broken_ = true;
   if (code == MDB_MAP_FULL) environment_->want_larger_map();
   throw lmdb_error(code, attempt(attempted, *environment_), environment_->path());
@@ -223,6 +236,7 @@ void WriteTransaction::clear(const Table& table) {
 void WriteTransaction::create_missing_tables() {
   require_open();
   environment_->create_missing_tables(handle_);
+  has_written_ = true;
 }
 
 void WriteTransaction::commit(Durability durability) {
@@ -232,8 +246,13 @@ void WriteTransaction::commit(Durability durability) {
                                          {},
                                          "begin a new write transaction and repeat the changes"});
   }
+  if (has_written_) environment_->write_notes(*this);
+  commit_as_it_is(durability);
+}
+
+void WriteTransaction::commit_as_it_is(Durability durability) {
   close_seeker();
-  environment_->commit(std::exchange(handle_, nullptr), durability);
+  environment_->commit(std::exchange(handle_, nullptr), durability, std::exchange(holds_file_lock_, false));
 }
 
 TableWriter::TableWriter(WriteTransaction& transaction, const Table& table) : transaction_(transaction) {

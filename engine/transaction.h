@@ -59,6 +59,9 @@ class ReadTransaction {
   // What earlier commits have freed within the file for the next one to use; it cannot use what the last one has
   // freed.  Cost  reads the free list
   std::uint64_t free_bytes() const;
+  // What commits after that of the snapshot `id` have freed within the file: what a reader of that snapshot keeps from
+  // being used again.  Cost  reads the free list
+  std::uint64_t bytes_freed_after(std::uint64_t id) const;
   // Grows with every commit; equal ids are equal snapshots.
   std::uint64_t id() const;
 
@@ -67,12 +70,15 @@ class ReadTransaction {
  protected:
   friend class Environment;
   friend class Cursor;
+  // `holds_file_lock`: its end gives back the lock on the data file, of a reader, or the writer's turn.
   ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle, bool holds_file_lock);
 
   void end() noexcept;
   void open_seeker(const Table& table) const;
   bool move_seeker(MDB_val& key, MDB_val& value, int operation) const;
   void close_seeker() const noexcept;
+  // The bytes in free pages that commits with these numbers have left.
+  std::uint64_t bytes_freed_by(std::uint64_t first, std::uint64_t last) const;
 
   std::shared_ptr<Environment> environment_;
   MDB_txn* handle_ = nullptr;
@@ -120,8 +126,10 @@ class WriteTransaction : public ReadTransaction {
   int store(const Table& table, Bytes key, Bytes value, unsigned flags);
   void check(int code, const char* attempted);
   void rollback() noexcept;
+  void commit_as_it_is(Durability durability);
 
   bool is_broken_ = false;
+  bool has_written_ = false;
 };
 
 // Writes many entries to one table, each near the one before, for less than single writes cost: it stays where it

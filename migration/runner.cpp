@@ -38,13 +38,14 @@ constexpr std::uint32_t kOwnerWrites = 0600;
 class Run {
  public:
   Run(const Snapshots& snapshots, engine::WriteTransaction& transaction, const Route& route,
-      const MigrationOptions& options, Progress& progress)
+      const MigrationOptions& options, Progress& progress, std::string attempted)
       : snapshots_(snapshots),
         snapshot_(snapshots.for_steps),
         transaction_(transaction),
         route_(route),
         options_(options),
         progress_(progress),
+        attempted_(std::move(attempted)),
         is_in_place_(snapshot_.environment() == transaction.environment()) {
     receipt_.from = route.from->number;
     receipt_.to = route.to->number;
@@ -140,7 +141,7 @@ class Run {
       const engine::Table table = index::table(*transaction_.environment(), id);
       if (transaction_.entries(table) == 0) continue;
       throw Error(ErrorCode::corrupt_file,
-                  {attempted(),
+                  {attempted_,
                    "table '" + std::string(table.name) +
                        "' holds entries, although the file says that it has format " +
                        std::to_string(route_.from->number),
@@ -170,7 +171,7 @@ class Run {
     };
     throw Error(
         ErrorCode::migration_mismatch,
-        {attempted(),
+        {attempted_,
          "before: " + describe(receipt_.before) + "; after: " + describe(receipt_.after),
          {},
          "nothing was changed; run 'piecemark verify' on the file and report this as a bug of the step"});
@@ -195,7 +196,6 @@ class Run {
   }
 
   const std::string& path() const { return snapshot_.environment()->path(); }
-  std::string attempted() const { return attempt_to_migrate(path(), route_.to->number); }
 
   const Snapshots& snapshots_;
   const engine::ReadTransaction& snapshot_;
@@ -203,17 +203,31 @@ class Run {
   const Route& route_;
   const MigrationOptions& options_;
   Progress& progress_;
+  std::string attempted_;
   bool is_in_place_;
   Receipt receipt_;
 };
 
 }  // namespace
 
+void copy_content(engine::Environment& from, engine::WriteTransaction& to, const std::string& attempted) {
+  const Snapshots snapshots = snapshots_of(from);
+  const engine::Stamp stamp = index::load_stamp(snapshots.for_steps);
+  const index::Format& format = index::require_readable(stamp, from.path());
+  // A new file has nothing of features that this library does not know.
+  index::require_writable(stamp, from.path());
+  const Route route{stamp, &format, &format, {}};
+  const MigrationOptions options;
+  Progress progress(options, attempted);
+  Run(snapshots, to, route, options, progress, attempted).perform();
+}
+
 std::optional<Receipt> run(engine::Environment& environment, std::uint32_t target,
                            const MigrationOptions& options, std::span<const Step> chain,
                            std::uint32_t busy_timeout_ms) {
   const index::Format& to = require_target(target, environment.path());
-  Progress progress(options, attempt_to_migrate(environment.path(), target));
+  const std::string attempted = attempt_to_migrate(environment.path(), target);
+  Progress progress(options, attempted);
   engine::WriteTransaction transaction =
       environment.begin_write(busy_timeout_ms, [&] { progress.enter(Phase::waiting, 0); });
   const Route route = route_of(transaction, to, chain);
@@ -221,12 +235,12 @@ std::optional<Receipt> run(engine::Environment& environment, std::uint32_t targe
   if (route.steps.empty()) return std::nullopt;
   const Snapshots snapshots = snapshots_of(environment);
   if (snapshots.for_steps.id() + 1 != transaction.id()) {
-    throw Error(ErrorCode::reopen_needed, {attempt_to_migrate(environment.path(), target),
+    throw Error(ErrorCode::reopen_needed, {attempted,
                                            "a snapshot that is not that of the last commit",
                                            {},
                                            "close the store and open it again"});
   }
-  Receipt receipt = Run(snapshots, transaction, route, options, progress).perform();
+  Receipt receipt = Run(snapshots, transaction, route, options, progress, attempted).perform();
   transaction.commit();
   return receipt;
 }
@@ -235,14 +249,15 @@ std::optional<Receipt> run_into(const std::string& output, engine::Environment& 
                                 std::uint32_t target, const MigrationOptions& options,
                                 std::span<const Step> chain) {
   const index::Format& to = require_target(target, environment.path());
-  Progress progress(options, attempt_to_migrate(environment.path(), target));
+  const std::string attempted = attempt_to_migrate(environment.path(), target);
+  Progress progress(options, attempted);
   const Snapshots snapshots = snapshots_of(environment);
   const Route route = route_of(snapshots.for_steps, to, chain);
   std::optional<Receipt> receipt;
   engine::Environment::create(
       output, index::kTables,
       [&](engine::WriteTransaction& transaction) {
-        receipt = Run(snapshots, transaction, route, options, progress).perform();
+        receipt = Run(snapshots, transaction, route, options, progress, attempted).perform();
       },
       environment.permissions() | kOwnerWrites);
   if (route.steps.empty()) receipt.reset();

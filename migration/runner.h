@@ -29,4 +29,9 @@ std::optional<Receipt> run_into(const std::string& output, engine::Environment& 
                                 std::uint32_t target, const MigrationOptions& options,
                                 std::span<const Step> chain);
 
+// Writes the last commit into a new file, in the format that it has, and proves it as a migration does. `attempted`
+// begins the message where the content differs.
+// Errors  migration_mismatch, corrupt_file, corrupt_record, disk_full
+void copy_content(engine::Environment& from, engine::WriteTransaction& to, const std::string& attempted);
+
 }  // namespace piecemark::migration

@@ -19,6 +19,7 @@ class Verifier {
       : transaction_(transaction), components_(components), environment_(*transaction.environment()) {}
 
   Verification run() {
+    guarded("the notes of the library", [&] { environment_.verify_notes(transaction_); });
     guarded("drawings", [&] { verify_drawings(); });
     guarded("components", [&] { verify_components(); });
     guarded("the stash", [&] { verify_stash(); });
@@ -40,6 +41,7 @@ class Verifier {
     try {
       part();
     } catch (const Error& error) {
+      if (error.code() == ErrorCode::io_error) throw;  // No memory, say: nothing that is wrong with the file.
       report(std::string(what) + ": " + error.facts().attempted + ": " + error.facts().found);
     }
   }

@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   program.footer("Exit status: 0 done; 1 refused or found wanting; 2 usage; 3 the file cannot be used.");
   int status = cli::exit_done;
   cli::add_file_verbs(program, status);
+  cli::add_maintenance_verbs(program);
   cli::add_text_verbs(program, status);
   cli::add_row_verbs(program, status);
   cli::add_migration_verbs(program);

@@ -15,6 +15,7 @@ enum ExitStatus : int {
 };
 
 void add_file_verbs(CLI::App& program, int& status);   // create info formats current check
+void add_maintenance_verbs(CLI::App& program);         // backup compact
 void add_text_verbs(CLI::App& program, int& status);   // import export exec
 void add_row_verbs(CLI::App& program, int& status);    // get find list
 void add_migration_verbs(CLI::App& program);           // plan upgrade downgrade

@@ -16,6 +16,7 @@ struct FileArguments {
   std::uint32_t format = 0;
   bool nulls_not_distinct = false;
   bool as_json = false;
+  double long_reader_seconds = kLongReaderMs / 1000.0;
 };
 
 Store open_to_read(const std::string& file) {
@@ -44,7 +45,7 @@ void print_field(std::string_view name, std::string_view value) {
   print_line("  " + std::string(name) + std::string(kWidth - name.size(), ' ') + std::string(value));
 }
 
-void print_info(const StoreInfo& info, const std::string& file) {
+void print_info(const StoreInfo& info, const std::vector<LongReader>& long_readers, const std::string& file) {
   print_line(file);
   const bool is_newest = info.format == newest_format();
   print_field("format", std::to_string(info.format) + " (" + name_of_format(info.format) + ")" +
@@ -63,9 +64,28 @@ void print_info(const StoreInfo& info, const std::string& file) {
                           (info.components > 0 ? ", " + std::to_string(info.file_bytes / info.components) +
                                                      " bytes a component"
                                                : ""));
+  for (const LongReader& reader : long_readers) {
+    print_field("long reader",
+                "process " + std::to_string(reader.process_id) + " reads what was superseded " +
+                    in_duration(static_cast<std::int64_t>(reader.age_ms) * 1000) + " ago, and keeps " +
+                    in_bytes(reader.pinned_bytes) + " from being used again");
+  }
 }
 
-void print_info_json(const StoreInfo& info, const std::string& file) {
+void append_long_readers(std::string& to, const std::vector<LongReader>& readers) {
+  to += '[';
+  for (const LongReader& reader : readers) {
+    if (to.back() != '[') to += ',';
+    text::JsonObject(to)
+        .add("process_id", reader.process_id)
+        .add("age_ms", reader.age_ms)
+        .add("pinned_bytes", reader.pinned_bytes);
+  }
+  to += ']';
+}
+
+void print_info_json(const StoreInfo& info, const std::vector<LongReader>& long_readers,
+                     const std::string& file) {
   std::string line;
   {
     text::JsonObject object(line);
@@ -80,6 +100,7 @@ void print_info_json(const StoreInfo& info, const std::string& file) {
     object.add("migrations", info.migrations).add("stash_entries", info.stash_entries);
     object.add("file_bytes", info.file_bytes).add("map_bytes", info.map_bytes);
     object.add("readers", std::uint64_t{info.readers});
+    append_long_readers(object.begin("long_readers"), long_readers);
   }
   print_line(line);
 }
@@ -122,8 +143,12 @@ void print_container(const std::string& file, bool as_json, const Error& error) 
 
 void info(const FileArguments& arguments) {
   try {
-    const StoreInfo info = open_to_read(arguments.file).info();
-    arguments.as_json ? print_info_json(info, arguments.file) : print_info(info, arguments.file);
+    const Store store = open_to_read(arguments.file);
+    const StoreInfo info = store.info();
+    const auto long_readers =
+        store.long_readers(static_cast<std::uint32_t>(arguments.long_reader_seconds * 1000));
+    arguments.as_json ? print_info_json(info, long_readers, arguments.file)
+                      : print_info(info, long_readers, arguments.file);
   } catch (const Error& error) {
     print_container(arguments.file, arguments.as_json, error);
     throw;
@@ -177,6 +202,10 @@ void add_file_verbs(CLI::App& program, int& status) {
 
   verb = add("info", "Say what a file is: format, counts, sizes, options, who wrote it");
   verb->add_flag("--json", arguments->as_json, "Print JSON");
+  verb->add_option("--long-reader", arguments->long_reader_seconds,
+                   "Name processes whose snapshot was superseded so many seconds ago")
+      ->check(CLI::Range(0.0, 4'000'000.0))
+      ->option_text("SECONDS");
   verb->callback([arguments] { info(*arguments); });
 
   program.add_subcommand("formats", "List the formats of this build and the steps between them")

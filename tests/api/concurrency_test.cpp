@@ -60,7 +60,7 @@ class Signal {
   std::array<int, 2> ends_{};
 };
 
-constexpr OpenOptions kImpatient{.busy_timeout_ms = 30};
+const OpenOptions kImpatient{.busy_timeout_ms = 30};
 
 TEST(Busy, IsToldAtOnceOnTheThreadThatHoldsTheTransaction) {
   Site site;

@@ -222,7 +222,7 @@ void insert_many(Store& store, unsigned first, unsigned count) {
   txn.commit();
 }
 
-constexpr OpenOptions kSmallMap{.map_size_bytes = 1 << 20};
+const OpenOptions kSmallMap{.map_size_bytes = 1 << 20};
 
 TEST(SmallMap, GrowsOverSeveralCommits) {
   Site site({}, kSmallMap);

@@ -60,6 +60,22 @@ TEST_F(EnvironmentTest, FailedCreationLeavesNothing) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path("")), {}), 1);
 }
 
+TEST_F(EnvironmentTest, CreationIsReadBackWhereThatIsAskedFor) {
+  const std::string path = folder_.path("other");
+  std::string seen;
+  const auto fill = [](WriteTransaction& transaction) {
+    transaction.put(transaction.environment()->table(1), "key", "value");
+  };
+  const auto read_back = [&](const ReadTransaction& transaction) {
+    EXPECT_FALSE(fs::exists(path)) << "it has no name before";
+    seen = transaction.get(transaction.environment()->table(1), "key").value_or("nothing");
+    if (seen == "value") throw std::runtime_error("not to be");
+  };
+  EXPECT_THROW(Environment::create(path, kTables, fill, std::nullopt, read_back), std::runtime_error);
+  EXPECT_EQ(seen, "value");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path("")), {}), 1) << "nothing is left";
+}
+
 TEST_F(EnvironmentTest, CreationRemovesWhatAKilledOneHasLeft) {
   const std::string left = "other.new-01a20283-6674-73a3-aa7f-f777f6b7bdea";
   folder_.write(left, "half a file");

@@ -142,7 +142,8 @@ TEST_P(DiskFullTest, SmallDisk) {
       [&] { disk.give_back(); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, DiskFullTest, ::testing::Values(kUpgrade, kFirstDowngrade, kUpgradeInto),
+INSTANTIATE_TEST_SUITE_P(Each, DiskFullTest,
+                         ::testing::Values(kUpgrade, kFirstDowngrade, kUpgradeInto, kBackup),
                          [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace

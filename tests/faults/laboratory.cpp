@@ -11,9 +11,9 @@
 #include <string_view>
 
 #include "api/text/import.h"
-#include "api/text/json_writer.h"
 #include "piecemark/migration.h"
 #include "piecemark/salvage.h"
+#include "tests/support/store_state.h"
 
 namespace piecemark::testing {
 namespace {
@@ -21,44 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kLockSuffix = "-lock";
-constexpr OpenOptions kOpen{.write_older_format = true, .map_size_bytes = 1 << 28};
+const OpenOptions kOpen{.write_older_format = true, .map_size_bytes = 1 << 28};
 
 std::string site_in(const std::string& folder) {
   return folder + "/" + kSite;
-}
-
-std::string describe(const Holdings& holdings) {
-  return std::to_string(holdings.rows_in_table) + " rows, " + std::to_string(holdings.rows_in_stash) +
-         " in the stash, " + holdings.drawings.to_string() + " " + holdings.components.to_string() + " " +
-         holdings.extras.to_string();
-}
-
-// All of it but the times.
-std::string describe(const Receipt& receipt) {
-  return "receipt " + std::to_string(receipt.number) + ": " + std::to_string(receipt.from) + " to " +
-         std::to_string(receipt.to) + ", " + describe(receipt.before) + ", " + describe(receipt.after) +
-         ", stashed " + std::to_string(receipt.stashed_rows) + "+" +
-         std::to_string(receipt.stashed_identifiers) + ", returned " + std::to_string(receipt.returned_rows) +
-         "+" + std::to_string(receipt.returned_identifiers) + ", left " + std::to_string(receipt.left_over) +
-         "\n";
-}
-
-std::string describe(const StashEntry& entry) {
-  std::string text = entry.is_left_over ? "left over " : "stashed ";
-  text += std::to_string(entry.set_aside.run) + " " + entry.set_aside.reason + " ";
-  text::append_json(text, row_of(entry.set_aside.component));
-  return text + "\n";
-}
-
-std::string state_of_store(const Store& store) {
-  const ReadTxn snapshot = store.read();
-  const Verification verification = verify(snapshot);
-  std::string text = "format " + std::to_string(snapshot.format()) + "\nstash entries " +
-                     std::to_string(verification.stash_entries) + "\n";
-  for (const Receipt& receipt : history(snapshot)) text += describe(receipt);
-  for_each_stash_entry(snapshot, [&](const StashEntry& entry) { text += describe(entry); });
-  for (const std::string& problem : verification.problems) text += "problem: " + problem + "\n";
-  return text + dump(snapshot);
 }
 
 std::string state_of_file(const fs::path& path) {
@@ -306,6 +272,13 @@ Operation salvage_into(const TemporaryFolder& folder, const Size& size) {
        .prepared = prepare(folder.path("prepared.pmk"), size, {1}),
        .perform = [](Store& store, const std::string& work) { salvage(store.path(), work + kNewFile); },
        .undo = [](Store&, const std::string& work) { fs::remove(work + kNewFile); }});
+}
+
+Operation backup(const TemporaryFolder& folder, const Size& size) {
+  return rehearsed({.name = "backup",
+                    .prepared = prepare(folder.path("prepared.pmk"), size, {1, 3}),
+                    .perform = [](Store& store, const std::string& work) { store.backup(work + kNewFile); },
+                    .undo = [](Store&, const std::string& work) { fs::remove(work + kNewFile); }});
 }
 
 void PrintTo(const NamedOperation& operation, std::ostream* out) {

@@ -1,5 +1,6 @@
-// An operation on a store - a migration, a commit, a creation - that meets an obstacle, and what must hold whatever the obstacle is: the file is wholly in the old or
-// wholly in the new state, what was reported as done is there, and the next attempt succeeds.
+// An operation on a store - a migration, a commit, a creation, a backup - that meets an obstacle, and what must hold whatever
+// the obstacle is: the file is wholly in the old or wholly in the new state, what was reported as done is there, and the
+// next attempt succeeds.
 #pragma once
 
 #include <cstddef>
@@ -44,6 +45,7 @@ Operation upgrade(const TemporaryFolder& folder, const Size& size);
 Operation first_downgrade(const TemporaryFolder& folder, const Size& size);
 Operation downgrade(const TemporaryFolder& folder, const Size& size);
 Operation upgrade_into(const TemporaryFolder& folder, const Size& size);  // a new file beside the old one
+Operation backup(const TemporaryFolder& folder, const Size& size);        // the same, of the same format
 // A new empty store beside one.
 Operation creation(const TemporaryFolder& folder, const Size& size);
 // One transaction that inserts, updates and deletes components and drawings.
@@ -62,6 +64,7 @@ inline constexpr NamedOperation kUpgrade{"upgrade", upgrade};
 inline constexpr NamedOperation kFirstDowngrade{"first_downgrade", first_downgrade};
 inline constexpr NamedOperation kDowngrade{"downgrade", downgrade};
 inline constexpr NamedOperation kUpgradeInto{"upgrade_into", upgrade_into};
+inline constexpr NamedOperation kBackup{"backup", backup};
 inline constexpr NamedOperation kCreation{"creation", creation};
 inline constexpr NamedOperation kChanges{"changes", changes};
 inline constexpr NamedOperation kTextImport{"text_import", text_import};

@@ -132,7 +132,7 @@ void fail_each(const Case& tried, const Size& size, std::uint64_t runs_max) {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const NamedOperation& operation :
-       {kUpgrade, kDowngrade, kUpgradeInto, kCreation, kChanges, kTextImport, kSalvageInto}) {
+       {kUpgrade, kDowngrade, kUpgradeInto, kBackup, kCreation, kChanges, kTextImport, kSalvageInto}) {
     for (const Fault fault : {Fault::write_error, Fault::disk_full, Fault::short_write, Fault::late_write,
                               Fault::sync_error, Fault::allocation}) {
       for (const Duration duration : {Duration::once, Duration::from_then_on})

@@ -5,12 +5,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "piecemark/compaction.h"
 #include "piecemark/component.h"
 #include "piecemark/drawing.h"
 #include "piecemark/durability.h"
 #include "piecemark/error.h"
 #include "piecemark/export.h"
+#include "piecemark/long_reader.h"
 #include "piecemark/read_txn.h"
 #include "piecemark/uuid.h"
 #include "piecemark/version.h"
@@ -19,6 +22,9 @@
 namespace piecemark {
 
 class StoreCore;
+
+// A snapshot is called long-lived from so many milliseconds on, unless another limit is given.
+inline constexpr std::uint32_t kLongReaderMs = 5'000;
 
 // A process opens a file once, whatever the number of stores: trusted and map_size_bytes count where it is opened
 // first.
@@ -37,6 +43,10 @@ struct OpenOptions {
   Durability durability = Durability::full;
   // Address space for the map, not memory. Grows by itself; a single transaction cannot outgrow it.
   std::uint64_t map_size_bytes = std::uint64_t{64} << 30;
+  // Called by write(), before it begins, for each process whose snapshot was superseded longer ago than long_reader_ms;
+  // at most once a second. It may read; what it throws comes out of write().
+  std::function<void(const LongReader& reader)> on_long_reader = {};
+  std::uint32_t long_reader_ms = kLongReaderMs;
 };
 
 struct CreateOptions {
@@ -97,6 +107,30 @@ class PIECEMARK_API Store {
   void write_grouped(const std::function<void(WriteTxn& txn)>& change);
 
   StoreInfo info() const;
+
+  // Writes a copy of the last commit to a new file, compact, while others read and write. It gets its name once it is
+  // durable and was read back as a whole: pages, checksums, index entries, constraints, content. Works on a store opened
+  // for reading, and on every format.
+  // Errors  file_exists, file_not_found (no such folder), permission_denied, disk_full, io_error, corrupt_record,
+  //         corrupt_file, migration_mismatch; nothing is left behind
+  // Cost    reads every row three times and writes it once; keeps a snapshot meanwhile
+  void backup(const std::string& out) const;
+
+  // Writes the file anew, without the room that deleted rows and old versions of pages take, and puts the new file in the
+  // place of the old one. Content, format, history, stash, owner and permissions stay (access control lists and extended
+  // attributes do not). A crash leaves either file, complete. Writers wait meanwhile. Readers, in every process, keep
+  // their snapshot, and find the new file with their next transaction; the room of the old one is free when the last of
+  // them has ended.
+  // Errors  busy, read_only, disk_full (it needs room for the new file beside the old one), permission_denied,
+  //         unsupported_platform (no hard links), io_error, corrupt_record, corrupt_file, migration_mismatch
+  // Cost    that of backup()
+  Compaction compact();
+
+  // Processes that read a snapshot which was superseded longer ago than this, the oldest first. Readers that were killed
+  // are not among them: their slots are freed.
+  // Cost  reads the list of free pages for each of them
+  std::vector<LongReader> long_readers(std::uint32_t older_than_ms = kLongReaderMs) const;
+
   const std::string& path() const;
 
  private:

@@ -1,0 +1,72 @@
+#include "file_in_creation.h"
+
+#include <utility>
+
+#include "lmdb_error.h"
+#include "piecemark/uuid.h"
+
+namespace piecemark::engine {
+namespace {
+
+constexpr std::string_view kNewInfix = ".new-";
+
+std::string base_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+// Nobody holds the lock on it any more.
+void remove_abandoned_creations(const std::string& path) {
+  const std::string folder = path.substr(0, path.size() - base_of(path).size());
+  for (const std::string& name : os::neighbours_of(path)) {
+    os::File abandoned;
+    if (is_name_in_creation(name, path) && !os::open_file(folder + name, os::Access::read_write, abandoned) &&
+        os::try_lock(abandoned, os::LockMode::exclusive)) {
+      os::remove_quietly(folder + name);
+    }
+  }
+}
+
+}  // namespace
+
+bool is_name_in_creation(std::string_view name, const std::string& path) {
+  const std::string prefix = base_of(path) + std::string(kNewInfix);
+  return name.starts_with(prefix) && Uuid::parse(name.substr(prefix.size())).has_value();
+}
+
+std::string new_temporary_name(const std::string& path) {
+  return path + std::string(kNewInfix) + Uuid::generate().to_string();
+}
+
+FileInCreation::FileInCreation(std::string path, const std::string& attempted)
+    : path_(std::move(path)), temporary_(new_temporary_name(path_)), present_(&temporary_) {
+  remove_abandoned_creations(path_);
+  if (auto error = os::create_exclusively(temporary_, file_)) {
+    if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path_);
+    throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
+  }
+  os::close_in_forked_child(file_.descriptor());
+  os::try_lock(file_, os::LockMode::exclusive);
+}
+
+FileInCreation::~FileInCreation() {
+  os::forget_in_forked_child(file_.descriptor());
+  if (present_ != nullptr) os::remove_quietly(*present_);
+}
+
+std::error_code FileInCreation::take_name() {
+  const std::error_code error = os::rename_without_replacing(temporary_, path_);
+  if (!error) present_ = &path_;
+  return error;
+}
+
+Error FileInCreation::renamed(const Error& error) const {
+  Error::Facts facts = error.facts();
+  for (std::string* text : {&facts.attempted, &facts.found, &facts.next}) {
+    const std::size_t at = text->find(temporary_);
+    if (at != std::string::npos) text->replace(at, temporary_.size(), path_);
+  }
+  return {error.code(), std::move(facts)};
+}
+
+}  // namespace piecemark::engine

@@ -1,0 +1,43 @@
+// A file that is being written under a temporary name, beside the one that it is to get once it is complete and durable.
+// It is removed with the object, unless it is kept. Its lock tells others that it is not what a killed process has left.
+#pragma once
+
+#include <string>
+#include <system_error>
+
+#include "os.h"
+#include "piecemark/error.h"
+
+namespace piecemark::engine {
+
+class FileInCreation {
+ public:
+  // Removes what killed creations of this file have left. `attempted` begins the messages.
+  // Errors  file_not_found  no such folder; permission_denied, disk_full, io_error
+  FileInCreation(std::string path, const std::string& attempted);
+  FileInCreation(const FileInCreation&) = delete;
+  FileInCreation& operator=(const FileInCreation&) = delete;
+  ~FileInCreation();
+
+  const std::string& temporary() const { return temporary_; }
+  const os::File& file() const { return file_; }
+
+  // Takes the name that it was made for; std::errc::file_exists where that is taken. Not kept, it is removed there.
+  std::error_code take_name();
+  void keep() noexcept { present_ = nullptr; }
+
+  // The error as it concerns the file that it is to be.
+  Error renamed(const Error& error) const;
+
+ private:
+  std::string path_;
+  std::string temporary_;
+  const std::string* present_;
+  os::File file_;
+};
+
+std::string new_temporary_name(const std::string& path);
+// Whether `name`, without its folder, is a temporary name of the file at `path`.
+bool is_name_in_creation(std::string_view name, const std::string& path);
+
+}  // namespace piecemark::engine

@@ -1,0 +1,58 @@
+#include "copy.h"
+
+#include "engine/os.h"
+#include "index/catalogue.h"
+#include "route.h"
+#include "runner.h"
+#include "verify.h"
+
+namespace piecemark::migration {
+namespace {
+
+// A copy of a file that nobody may write is still its owner's to write.
+constexpr std::uint32_t kOwnerWrites = 0600;
+
+// What is in the copy, in the words of `piecemark verify`.
+void require_clean(const engine::ReadTransaction& copy, const std::string& attempted) {
+  const engine::Stamp stamp = index::load_stamp(copy);
+  const index::Format& format = index::require_readable(stamp, copy.environment()->path());
+  const Verification found = verify(copy, components_in(copy, format, stamp));
+  if (found.is_clean()) return;
+  throw Error(ErrorCode::corrupt_record,
+              {attempted,
+               "a copy that fails verification: " + found.problems.front(),
+               {},
+               "run 'piecemark verify' on the original; where that is clean, check disk and memory"});
+}
+
+}  // namespace
+
+void back_up(engine::Environment& environment, const std::string& output) {
+  const std::string attempted = "cannot back up '" + environment.path() + "' to '" + output + "'";
+  engine::Environment::create(
+      output, index::kTables,
+      [&](engine::WriteTransaction& transaction) { copy_content(environment, transaction, attempted); },
+      environment.permissions() | kOwnerWrites,
+      [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted); });
+}
+
+Compaction compact(engine::Environment& environment, std::uint32_t busy_timeout_ms) {
+  const std::string attempted = "cannot compact '" + environment.path() + "'";
+  Compaction sizes;
+  {
+    const engine::ReadTransaction snapshot = environment.begin_read();
+    sizes.bytes_before = environment.usage().file_bytes;
+  }
+  environment.replace(
+      [&](engine::WriteTransaction& transaction) { copy_content(environment, transaction, attempted); },
+      [&](const engine::ReadTransaction& copy) {
+        require_clean(copy, attempted);
+        engine::os::FileFacts facts;
+        engine::os::facts_of(copy.environment()->path(), facts);
+        sizes.bytes_after = facts.size_bytes;
+      },
+      busy_timeout_ms);
+  return sizes;
+}
+
+}  // namespace piecemark::migration
