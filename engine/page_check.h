@@ -1,11 +1,11 @@
 // Walks the pages of an LMDB 0.9 file before LMDB maps it, and trusts nothing that it has not checked.
 //
 // LMDB follows page numbers, offsets and sizes as it finds them; a damaged or hostile file makes it read and write
-// anywhere. A file that passes here is what LMDB itself could have written: metas of successive commits, every page
-// number in range, reached once and within the file, nodes that fill their page without overlap, keys in order and
-// between their separators, counters right, the free list disjoint from the rest and together with it complete. So nothing that LMDB does with it
-// later, writes included, meets a case that LMDB does not know. Not read are free pages: LMDB
-// does not read them either. What the bytes of keys and values mean is for their checksums to say.
+// anywhere. A file that passes here is what LMDB itself could have written: metas of successive commits, every page number
+// in range, reached once and within the file, nodes that fill their page without overlap, keys in order and between their
+// separators, counters right; and every page is either in use or on the free list. So nothing that LMDB does with it later,
+// writes included, meets a case that LMDB does not know. Free pages are not read: LMDB does not read them either. What the
+// bytes of keys and values mean is for their checksums to say.
 #pragma once
 
 #include <cstdint>
