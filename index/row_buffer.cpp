@@ -18,13 +18,15 @@ void RowBuffer::add(RowHash hash, const ComponentRow& row) {
 std::string_view RowBuffer::copied(std::string_view text) {
   if (text.empty()) return "";
   if (text.size() > kChunkBytes / 16) {
-    char* const at = large_.emplace_back(new char[text.size()]).get();
+    char* const at = large_.emplace_back(std::make_unique_for_overwrite<char[]>(text.size())).get();
     std::memcpy(at, text.data(), text.size());
     large_bytes_ += text.size();
     return {at, text.size()};
   }
   if (text.size() > left_in_chunk_) {
-    if (chunks_used_ == chunks_.size()) chunks_.emplace_back(new char[kChunkBytes]);
+    if (chunks_used_ == chunks_.size()) {
+      chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
+    }
     ++chunks_used_;
     left_in_chunk_ = kChunkBytes;
   }

@@ -21,6 +21,7 @@ void add_row_verbs(CLI::App& program, int& status);    // get find list
 void add_migration_verbs(CLI::App& program);           // plan upgrade downgrade
 void add_stash_verbs(CLI::App& program);               // stash list, stash export, stash drop
 void add_proof_verbs(CLI::App& program, int& status);  // history fingerprint verify
-void add_salvage_verb(CLI::App& program, int& status);  // salvage
+
+void add_salvage_verb(CLI::App& program, int& status);
 
 }  // namespace piecemark::cli

@@ -16,6 +16,9 @@ namespace piecemark::text {
 template <class T, std::size_t kSlots>
 class HandOver {
  public:
+  // Compilers take the constructor that they would make for one that cannot throw, whatever slots do.
+  HandOver() noexcept(false) {}  // NOLINT(modernize-use-equals-default)
+
   // The giver: a slot to fill, once one is free; nullptr after close().
   T* slot_to_fill() {
     std::unique_lock lock(mutex_);

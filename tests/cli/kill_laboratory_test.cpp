@@ -2,10 +2,10 @@
 // each kill: the store is sound, holds everything that was acknowledged and nothing else but what was under way, and
 // takes the next write.
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <map>
 #include <memory>

@@ -1,5 +1,5 @@
-// kill -9 in the middle of an import, an upgrade and a downgrade: all or nothing, and the next one goes on. The number
-// of kills can be set by PIECEMARK_KILLS.
+// kill -9 in the middle of an import, an upgrade and a downgrade of a larger store: all or nothing, and the next one
+// goes on.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -10,6 +10,7 @@
 
 #include "tests/support/process.h"
 #include "tests/support/temporary.h"
+#include "tests/support/torture.h"
 
 namespace piecemark {
 namespace {
@@ -20,9 +21,8 @@ using testing::TemporaryFolder;
 constexpr int kRows = 15'000;
 constexpr const char* kDrawing = "00000000-0000-7000-8000-000000000001";
 
-int kills() {
-  const char* given = std::getenv("PIECEMARK_KILLS");
-  return given != nullptr ? std::atoi(given) : 50;
+std::uint64_t kills() {
+  return testing::tries("kills_alone", 50);
 }
 
 class KillTest : public ::testing::Test {
@@ -75,7 +75,7 @@ class KillTest : public ::testing::Test {
 
 TEST_F(KillTest, ImportIsAllOrNothing) {
   time(import(folder_.path("timed.pmk")));
-  for (int i = 0; i < kills(); ++i) {
+  for (std::uint64_t i = 0; i < kills(); ++i) {
     const std::string file = folder_.path("site.pmk");
     std::filesystem::remove(file);
     Store::create(file);
@@ -89,6 +89,7 @@ TEST_F(KillTest, ImportIsAllOrNothing) {
     next.commit();
   }
   EXPECT_GT(killed_, 0);
+  testing::report_torture("SIGKILL of imports", kills(), "0 violations");
 }
 
 // Ctrl-C, too, ends an import at once, whatever its threads are doing.
@@ -117,7 +118,7 @@ TEST_F(KillTest, MigrationIsAllOrNothing) {
   time(down);
   time(up);
   const std::string whole = testing::dump(Store::open(file, {.read_only = true}));
-  for (int i = 0; i < kills(); ++i) {
+  for (std::uint64_t i = 0; i < kills(); ++i) {
     const Store before = Store::open(file, {.read_only = true});  // A reader that stays alive.
     const ReadTxn snapshot = before.read();
     const std::uint64_t components = snapshot.component_count();
@@ -134,6 +135,7 @@ TEST_F(KillTest, MigrationIsAllOrNothing) {
     }
   }
   EXPECT_GT(killed_, 0);
+  testing::report_torture("SIGKILL of migrations with a reader", kills(), "0 violations");
 }
 
 }  // namespace

@@ -55,6 +55,6 @@ class FileWatcher {
   virtual void removed(const std::string& path) = 0;
 };
 // From now on; nullptr for no watcher. Not while a fault is armed: watching takes memory.
-void watch_files(FileWatcher* watcher) noexcept;
+void watch_files(FileWatcher* told) noexcept;
 
 }  // namespace piecemark::testing

@@ -234,6 +234,9 @@ class SalvageTest : public ::testing::TestWithParam<std::uint32_t> {
         << result->rows.size() << " of " << sound().live.size();
   }
 
+  static void damage_bit(char& byte, std::uint64_t bit) {
+    byte = static_cast<char>(static_cast<unsigned char>(byte) ^ 1U << bit);
+  }
   static void zero(std::string& bytes, std::uint64_t page) {
     bytes.replace(page * kPage, kPage, kPage, '\0');
   }
@@ -345,7 +348,7 @@ TEST_P(SalvageTest, DamageByChance) {
       char* const at = bytes.data() + page * kPage;
       switch (below(5)) {
         case 0:
-          at[below(kPage)] ^= static_cast<char>(1U << below(8));
+          damage_bit(at[below(kPage)], below(8));
           break;
         case 1:
           for (int i = 0; i < 16; ++i) at[below(kPage)] = static_cast<char>(below(256));
