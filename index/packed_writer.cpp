@@ -52,8 +52,13 @@ std::optional<Conflict> PackedWriter::insert(const ComponentRow& row) {
 
 void PackedWriter::buffer(RowHash hash, const ComponentRow& row) {
   if (has_waited_enough(waiting_.begins_run(row.drawing_id))) flush();
-  if (is_constrained(row)) by_key_.add(hash_of_key(row.drawing_id, hash), waiting_.rows().size());
-  waiting_.add(hash, row);
+  try {
+    waiting_.add(hash, row);
+    if (is_constrained(row)) by_key_.add(hash_of_key(row.drawing_id, hash), waiting_.rows().size() - 1);
+  } catch (...) {
+    transaction_.give_up();  // A row that no look-up finds would let in a second one.
+    throw;
+  }
   if (knows_greatest_id_ && (!greatest_id_ || *greatest_id_ < row.id)) greatest_id_ = row.id;
 }
 

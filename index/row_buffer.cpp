@@ -6,13 +6,15 @@
 namespace piecemark::index {
 
 void RowBuffer::add(RowHash hash, const ComponentRow& row) {
-  if (begins_run(row.drawing_id)) ++runs_;
-  HashedRow& added = rows_.emplace_back(HashedRow{hash, row});
+  HashedRow added{hash, row};
   added.row.piece_mark = copied(row.piece_mark);
   for (auto* text : {&added.row.instance_identifier, &added.row.component_type, &added.row.material_type,
                      &added.row.bounding_box, &added.row.review_status}) {
     if (*text) *text = copied(**text);
   }
+  const bool begins_run = this->begins_run(row.drawing_id);
+  rows_.push_back(added);
+  if (begins_run) ++runs_;
 }
 
 std::string_view RowBuffer::copied(std::string_view text) {

@@ -39,7 +39,7 @@ struct Sample {
   std::optional<Answers> earlier_answers;
 };
 
-constexpr OpenOptions kOpen{.write_older_format = true, .map_size_bytes = 1 << 28};
+const OpenOptions kOpen{.write_older_format = true, .map_size_bytes = 1 << 28};
 
 void write_bytes(const std::string& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));

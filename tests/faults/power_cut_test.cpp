@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr OpenOptions kOpen{.write_older_format = true, .map_size_bytes = 1 << 28};
+const OpenOptions kOpen{.write_older_format = true, .map_size_bytes = 1 << 28};
 constexpr const char* kAbsent = "absent";
 
 // What the file of that name holds; kAbsent where there is none.

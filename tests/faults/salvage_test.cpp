@@ -27,7 +27,7 @@ using testing::error_of;
 using testing::TemporaryFolder;
 
 constexpr std::uint64_t kPage = 4096;
-constexpr OpenOptions kOpen{.write_older_format = true};
+const OpenOptions kOpen{.write_older_format = true};
 
 std::string json_of(const ComponentRow& row) {
   std::string text;

@@ -14,7 +14,7 @@
 namespace piecemark::testing {
 namespace {
 
-constexpr OpenOptions kOpen{.write_older_format = true, .map_size_bytes = std::uint64_t{1} << 30};
+const OpenOptions kOpen{.write_older_format = true, .map_size_bytes = std::uint64_t{1} << 30};
 
 // A store that lives through random work, with readers that hold on to old pages for a while.
 class Life {
