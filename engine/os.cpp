@@ -23,6 +23,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <sstream>
@@ -344,6 +345,34 @@ bool try_lock(const File& file, LockMode mode) {
 
 void unlock(const File& file) {
   ::flock(file.descriptor(), LOCK_UN);
+}
+
+namespace {
+
+// Beyond the end of every file.
+struct flock queue_of(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = std::numeric_limits<off_t>::max() - 1;
+  lock.l_len = 1;
+  return lock;
+}
+
+}  // namespace
+
+bool try_lock_queue(const File& file) {
+  struct flock lock = queue_of(F_WRLCK);
+  while (::fcntl(file.descriptor(), F_OFD_SETLK, &lock) != 0) {
+    if (errno == EAGAIN || errno == EACCES) return false;
+    if (errno != EINTR) return true;
+  }
+  return true;
+}
+
+void unlock_queue(const File& file) {
+  struct flock lock = queue_of(F_UNLCK);
+  ::fcntl(file.descriptor(), F_OFD_SETLK, &lock);
 }
 
 std::string lock_holder(const FileId& id) {

@@ -114,6 +114,10 @@ void make_resident(char* begin, std::size_t bytes);
 enum class LockMode : std::uint8_t { shared, exclusive };
 bool try_lock(const File& file, LockMode mode);
 void unlock(const File& file);
+// Another lock of the same file: who waits for the first one holds it. A file open for reading only, and a system that
+// has no such lock, let everybody through.
+bool try_lock_queue(const File& file);
+void unlock_queue(const File& file);
 // "process 4711 (drawing-app)" where the system tells who holds a lock on the file.
 std::string lock_holder(const FileId& id);
 

@@ -21,9 +21,9 @@ inline Deadline deadline_in(std::uint32_t milliseconds) {
 
 // Calls attempt() until it returns true; false when the time is over. Asks at least once.
 template <class Attempt>
-bool poll_until(Deadline deadline, const Attempt& attempt) {
-  constexpr auto kPauseMax = std::chrono::milliseconds(16);
-  for (auto pause = std::chrono::milliseconds(1);; pause = std::min(pause * 2, kPauseMax)) {
+bool poll_until(Deadline deadline, const Attempt& attempt,
+                std::chrono::microseconds pause_max = std::chrono::milliseconds(16)) {
+  for (auto pause = std::chrono::microseconds(100);; pause = std::min(pause * 2, pause_max)) {
     if (attempt()) return true;
     if (std::chrono::steady_clock::now() >= deadline) return false;
     std::this_thread::sleep_for(pause);

@@ -1,5 +1,7 @@
 #include "writer_turn.h"
 
+#include <memory>
+
 #include "piecemark/error.h"
 
 namespace piecemark::engine {
@@ -16,12 +18,7 @@ void WriterTurn::take(const os::File& file, const os::FileId& id, const std::str
   const Deadline deadline = deadline_in(timeout_ms);
   take_within_process(path, deadline, timeout_ms, on_wait);
   try {
-    const auto try_lock = [&] {
-      const bool is_locked = os::try_lock(file, os::LockMode::exclusive);
-      if (!is_locked && on_wait) on_wait();
-      return is_locked;
-    };
-    if (!poll_until(deadline, try_lock)) {
+    if (!take_among_processes(file, deadline, on_wait)) {
       throw busy(path, os::lock_holder(id) + " has held the write lock for " + in_seconds(timeout_ms),
                  "wait for it to end, or end it");
     }
@@ -37,6 +34,24 @@ void WriterTurn::take(const os::File& file, const os::FileId& id, const std::str
     release_within_process();
     throw;
   }
+}
+
+// Who lets go of the lock and wants it again at once would always have it before others wake up: so whoever is next to
+// have it holds the queue.
+bool WriterTurn::take_among_processes(const os::File& file, Deadline deadline, const OnWait& on_wait) {
+  const auto polling = [&](const auto& attempt) {
+    return [&] {
+      const bool is_done = attempt();
+      if (!is_done && on_wait) on_wait();
+      return is_done;
+    };
+  };
+  if (!poll_until(deadline, polling([&] { return os::try_lock_queue(file); }))) return false;
+  const std::unique_ptr<const os::File, void (*)(const os::File*)> queue(
+      &file, [](const os::File* queued) { os::unlock_queue(*queued); });
+  constexpr auto kPauseMax = std::chrono::milliseconds(1);
+  return poll_until(deadline, polling([&] { return os::try_lock(file, os::LockMode::exclusive); }),
+                    kPauseMax);
 }
 
 void WriterTurn::release(const os::File& file) noexcept {

@@ -1,7 +1,8 @@
 // Who may write: one writer at a time, in this process and in all others, with a time-out that names the holder.
 //
 // LMDB's own write lock knows no time-out, and a suspended holder blocks everybody. Whoever has the turn finds it
-// free. The turn is, in this order, a flag within the process and the whole-file lock on the data file.
+// free. The turn is, in this order, a flag within the process, the queue, and the whole-file lock on the data file, which
+// ends the wait in the queue.
 #pragma once
 
 #include <condition_variable>
@@ -28,6 +29,7 @@ class WriterTurn {
   void take_within_process(const std::string& path, Deadline deadline, std::uint32_t timeout_ms,
                            const OnWait& on_wait);
   void release_within_process() noexcept;
+  static bool take_among_processes(const os::File& file, Deadline deadline, const OnWait& on_wait);
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -144,23 +144,24 @@ class PackedLayout::Rows final : public RowCursor {
   }
 
   bool enter_next_block() {
-    if (is_at_end_ || !(std::exchange(is_started_, true) ? next_block() : first_block())) {
+    const bool is_first = !std::exchange(is_started_, true);
+    if (is_at_end_ || !(is_first ? first_block() : next_block())) {
       is_at_end_ = true;
       return false;
     }
     block_.emplace(layout_.block_of({cursor_.key(), cursor_.value()}));
     drawing_ = drawing_of_block(block_->place());
     at_ = mark_ ? block_->lower_bound(first_) : 0;
+    if (is_first && from_ && at_ == 0) {
+      engine::check_entry_before(transaction_, layout_.blocks_, block_->place().key, check_seal<Block>);
+    }
     return true;
   }
   bool first_block() {
     if (!from_) return cursor_.first();
-    if (!cursor_.seek(from_->bytes()) || !from_->has_drawing_of(cursor_.key())) {
-      engine::check_entries_beside(transaction_, layout_.blocks_, from_->bytes(), check_seal<Block>);
-      return false;
-    }
-    engine::check_entry_before(transaction_, layout_.blocks_, cursor_.key(), check_seal<Block>);
-    return true;
+    if (cursor_.seek(from_->bytes()) && from_->has_drawing_of(cursor_.key())) return true;
+    engine::check_entries_beside(transaction_, layout_.blocks_, from_->bytes(), check_seal<Block>);
+    return false;
   }
   bool next_block() {
     if (!from_) return cursor_.next();

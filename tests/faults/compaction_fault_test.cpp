@@ -109,7 +109,7 @@ TEST_P(CompactionFaultTest, LeavesTheContentWhole) {
   start_afresh();
   ASSERT_EQ(compact_with_fault(0, struck), "done");
   const std::uint64_t calls = struck.calls;
-  const std::uint64_t stride = calls / tries("compaction_faults", 40) + 1;
+  const std::uint64_t stride = calls / tries("faults", 40) + 1;
   for (std::uint64_t nth = 1; nth <= calls; nth += nth + 10 < calls ? stride : 1) {
     SCOPED_TRACE(nth);
     start_afresh();
