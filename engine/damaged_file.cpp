@@ -6,12 +6,14 @@
 
 namespace piecemark::engine {
 
-using namespace page_format;  // NOLINT(google-build-using-namespace): the vocabulary of this file
+using namespace lmdb;  // NOLINT(google-build-using-namespace): the vocabulary of this file
 
 namespace {
 
 constexpr std::uint64_t kUsualPageSize = 4096;
-constexpr std::uint16_t kIntegerKeys = 0x08;  // of the free tree
+constexpr std::uint64_t kPageSizeMin = 512;
+constexpr std::uint64_t kPageSizeMax = 65536;
+constexpr unsigned kDepthMax = 32;  // of LMDB's own cursors
 // No value of a table comes near; a forged size must not make room for itself.
 constexpr std::uint64_t kValueSizeMax = std::uint64_t{64} << 20;
 
@@ -70,7 +72,7 @@ class DamagedFile::Walk {
   bool has_order(const std::string& page, unsigned count, bool is_leaf, const Bounds& bounds) const {
     std::optional<Bytes> before;
     for (unsigned i = is_leaf ? 0 : 1; i < count; ++i) {
-      const Bytes key = node_at(page.data(), i).key();
+      const Bytes key = PageHeader{page.data()}.node(i).key();
       if ((before && !is_less(*before, key)) || (bounds.from && is_less(key, *bounds.from)) ||
           (bounds.to && !is_less(key, *bounds.to))) {
         return false;
@@ -95,8 +97,8 @@ class DamagedFile::Walk {
     unsigned count = 0;
     if (objection == nullptr) {
       bytes = file_.read_page(page);
-      const PageHeader header(bytes.data());
-      if (header.number != page || header.flags != (is_leaf ? kLeafPage : kBranchPage)) {
+      const PageHeader header{bytes.data()};
+      if (header.number() != page || header.flags() != (is_leaf ? kLeafPage : kBranchPage)) {
         objection = "a page of the wrong kind";
       } else {
         count = file_.sound_nodes(kind_, is_leaf, bytes, &objection);
@@ -113,26 +115,26 @@ class DamagedFile::Walk {
     }
     reached_.insert(page);
     for (unsigned i = 0; i < count; ++i) {
-      const Node node = node_at(bytes.data(), i);
+      const Node node = PageHeader{bytes.data()}.node(i);
       if (is_leaf) {
         give(node, page);
       } else {
         follow(node.child(), level + 1,
                {i == 0 ? bounds.from : node.key(),
-                i + 1 < count ? std::optional(node_at(bytes.data(), i + 1).key()) : bounds.to});
+                i + 1 < count ? std::optional(PageHeader{bytes.data()}.node(i + 1).key()) : bounds.to});
       }
     }
   }
 
   void give(const Node& node, std::uint64_t page) {
-    if ((node.flags() & kBigData) == 0) {
+    if (!node.has_big_data()) {
       (*visit_)({node.key(), {node.data(), node.data_size()}, page, 0});
       return;
     }
     const auto value = file_.overflow_value(node);
-    if (!value || !reach_overflow(node)) note(load<std::uint64_t>(node.data()), "damaged overflow pages");
+    if (!value || !reach_overflow(node)) note(node.first_overflow_page(), "damaged overflow pages");
     if (value) {
-      (*visit_)({node.key(), *value, page, load<std::uint64_t>(node.data())});
+      (*visit_)({node.key(), *value, page, node.first_overflow_page()});
     } else {
       lose({node.key(), std::string(node.key()) + '\0'});
     }
@@ -140,8 +142,8 @@ class DamagedFile::Walk {
 
   bool reach_overflow(const Node& node) {
     if (!file_.has_sound_overflow(node)) return false;
-    const auto first = load<std::uint64_t>(node.data());
-    const std::uint64_t pages = (kHeaderSize - 1 + node.data_size()) / file_.page_size_ + 1;
+    const auto first = node.first_overflow_page();
+    const std::uint64_t pages = overflow_pages_for(node.data_size(), file_.page_size_);
     for (std::uint64_t page = first; page < first + pages; ++page) {
       if (objection_to(page) != nullptr) return false;
     }
@@ -186,21 +188,19 @@ std::string DamagedFile::read(std::uint64_t offset, std::uint64_t size) const {
 
 std::optional<DamagedFile::Meta> DamagedFile::load_meta(std::uint64_t page, std::uint64_t offset) const {
   const std::string bytes = read(offset, kHeaderSize + kMetaSize);
-  const char* const meta = bytes.data() + kHeaderSize;
-  const Meta loaded{
-      .page = page,
-      .page_size = load<std::uint32_t>(meta + 24),
-      .free = load_tree(meta + 24),
-      .main = load_tree(meta + 72),
-      .last_page = load<std::uint64_t>(meta + 120),
-      .transaction = load<std::uint64_t>(meta + 128),
-  };
-  const bool is_sound =
-      PageHeader(bytes.data()).number == page && (PageHeader(bytes.data()).flags & kMetaPage) != 0 &&
-      load<std::uint32_t>(meta) == kMagic && load<std::uint32_t>(meta + 4) == kVersion &&
-      is_page_size(loaded.page_size) && (page == 0 || offset == loaded.page_size) &&
-      (load<std::uint16_t>(meta + 28) & kIntegerKeys) != 0 && load<std::uint16_t>(meta + 76) == 0 &&
-      loaded.last_page >= 1 && (loaded.transaction == 0 || loaded.transaction % 2 == page);
+  const PageHeader header{bytes.data()};
+  const lmdb::Meta meta = lmdb::load_meta(bytes.data() + kHeaderSize);
+  const Meta loaded{.page = page,
+                    .page_size = meta.page_size(),
+                    .free = meta.free,
+                    .main = meta.main,
+                    .last_page = meta.last_page,
+                    .transaction = meta.transaction};
+  const bool is_sound = header.number() == page && (header.flags() & kMetaPage) != 0 &&
+                        meta.magic == kMagic && meta.version == kVersion && is_page_size(meta.page_size()) &&
+                        (page == 0 || offset == meta.page_size()) && (meta.free.flags & kIntegerKeys) != 0 &&
+                        meta.main.flags == 0 && meta.last_page >= 1 &&
+                        (meta.transaction == 0 || meta.transaction % 2 == page);
   return is_sound ? std::optional(loaded) : std::nullopt;
 }
 
@@ -329,12 +329,12 @@ bool DamagedFile::finds_every_live_page() const {
   for (std::uint64_t page = 2; page <= metas_.front().last_page; ++page) {
     if (free_.contains(page) || reached_.contains(page) || known_damage_.contains(page)) continue;
     const std::string bytes = read_page(page);
-    const PageHeader header(bytes.data());
+    const PageHeader header{bytes.data()};
     const char* objection = nullptr;
-    if (header.number == page && header.flags == kOverflowPage && header.overflow_pages > 0) {
-      page += header.overflow_pages - 1;
-    } else if (header.number != page || (header.flags != kLeafPage && header.flags != kBranchPage) ||
-               sound_nodes(TreeKind::table, header.flags == kLeafPage, bytes, &objection) == 0) {
+    if (header.number() == page && header.flags() == kOverflowPage && header.overflow_pages() > 0) {
+      page += header.overflow_pages() - 1;
+    } else if (header.number() != page || (header.flags() != kLeafPage && header.flags() != kBranchPage) ||
+               sound_nodes(TreeKind::table, header.flags() == kLeafPage, bytes, &objection) == 0) {
       return false;
     }
   }
@@ -362,45 +362,45 @@ bool DamagedFile::is_node(TreeKind kind, bool is_leaf, const std::string& page, 
 // How many nodes the page has, all of them sound; or a reason why not.
 unsigned DamagedFile::sound_nodes(TreeKind kind, bool is_leaf, const std::string& page,
                                   const char** reason) const {
-  const PageHeader header(page.data());
+  const PageHeader header{page.data()};
   *reason = "impossible bounds of the free space";
-  if (header.lower < kHeaderSize || header.lower % 2 != 0 || header.lower > header.upper ||
-      header.upper > page_size_) {
+  if (header.lower() < kHeaderSize || header.lower() % 2 != 0 || header.lower() > header.upper() ||
+      header.upper() > page_size_) {
     return 0;
   }
-  const unsigned count = (header.lower - static_cast<unsigned>(kHeaderSize)) / 2;
+  const unsigned count = (header.lower() - static_cast<unsigned>(kHeaderSize)) / 2;
   *reason = "too few nodes";
   if (count == 0) return 0;
   *reason = "nodes that overlap, leave gaps or reach beyond their page";
   std::uint64_t total = 0;
   for (unsigned i = 0; i < count; ++i) {
-    const auto offset = load<std::uint16_t>(page.data() + place_of_offset(i));
-    if (offset < header.upper || !is_node(kind, is_leaf, page, offset)) return 0;
+    const auto offset = header.node_offset(i);
+    if (offset < header.upper() || !is_node(kind, is_leaf, page, offset)) return 0;
     const Node node{page.data() + offset};
     if (kind == TreeKind::free && (is_leaf || i > 0) && node.key_size() != sizeof(std::uint64_t)) return 0;
     const std::uint64_t size =
         kNodeHeaderSize + std::uint64_t{node.key_size()} + (is_leaf ? node.bytes_of_data() : 0);
     total += size + size % 2;
   }
-  if (total != page_size_ - header.upper) return 0;
+  if (total != page_size_ - header.upper()) return 0;
   *reason = nullptr;
   return count;
 }
 
 // The bytes where the value must lie; nullopt where there cannot be any.
 std::optional<std::string> DamagedFile::overflow_value(const Node& node) const {
-  const auto first = load<std::uint64_t>(node.data());
+  const auto first = node.first_overflow_page();
   if (first < 2 || first >= page_count_ || node.data_size() > kValueSizeMax) return std::nullopt;
   return read(first * page_size_ + kHeaderSize, node.data_size());
 }
 
 bool DamagedFile::has_sound_overflow(const Node& node) const {
-  const auto first = load<std::uint64_t>(node.data());
+  const auto first = node.first_overflow_page();
   if (first < 2 || first >= page_count_) return false;
   const std::string bytes = read(first * page_size_, kHeaderSize);
-  const PageHeader header(bytes.data());
-  const std::uint64_t needed = (kHeaderSize - 1 + node.data_size()) / page_size_ + 1;
-  return header.number == first && header.flags == kOverflowPage && header.overflow_pages >= needed &&
+  const PageHeader header{bytes.data()};
+  const std::uint64_t needed = overflow_pages_for(node.data_size(), page_size_);
+  return header.number() == first && header.flags() == kOverflowPage && header.overflow_pages() >= needed &&
          first + needed <= page_count_;
 }
 
@@ -409,11 +409,11 @@ void DamagedFile::scan_node(const std::string& bytes, std::size_t offset, std::u
                             bool is_sound_page, const EntryVisitor& visit) const {
   if (!is_node(TreeKind::table, true, bytes, offset)) return;
   const Node node{bytes.data() + offset};
-  if ((node.flags() & kBigData) == 0) {
+  if (!node.has_big_data()) {
     visit({node.key(), {node.data(), node.data_size()}, page, 0});
   } else if (is_sound_page || has_sound_overflow(node)) {
     if (const auto value = overflow_value(node)) {
-      visit({node.key(), *value, page, load<std::uint64_t>(node.data())});
+      visit({node.key(), *value, page, node.first_overflow_page()});
     }
   }
 }
@@ -423,17 +423,17 @@ void DamagedFile::scan(Standing standing, const EntryVisitor& visit) const {
   for (std::uint64_t page = 2; page < page_count_; ++page) {
     if (reached_.contains(page) || (standing != Standing::unknown && standing_of(page) != standing)) continue;
     const std::string bytes = read_page(page);
-    const PageHeader header(bytes.data());
+    const PageHeader header{bytes.data()};
     const char* objection = nullptr;
-    if (header.number == page && header.flags == kOverflowPage) continue;
-    if (header.flags == kBranchPage && sound_nodes(TreeKind::table, false, bytes, &objection) > 0) continue;
+    if (header.number() == page && header.flags() == kOverflowPage) continue;
+    if (header.flags() == kBranchPage && sound_nodes(TreeKind::table, false, bytes, &objection) > 0) continue;
     const unsigned count =
-        header.flags == kLeafPage ? sound_nodes(TreeKind::table, true, bytes, &objection) : 0;
+        header.flags() == kLeafPage ? sound_nodes(TreeKind::table, true, bytes, &objection) : 0;
     if (count == 0) {
       if (standing == Standing::unknown) scan_remains(bytes, page, visit);
     } else if (standing_of(page) == standing) {
       for (unsigned i = 0; i < count; ++i) {
-        scan_node(bytes, load<std::uint16_t>(bytes.data() + place_of_offset(i)), page, true, visit);
+        scan_node(bytes, header.node_offset(i), page, true, visit);
       }
     }
   }
@@ -443,10 +443,10 @@ void DamagedFile::scan_overflow(Standing standing, const ValueVisitor& visit) co
   for (std::uint64_t page = 2; page < page_count_; ++page) {
     if (reached_.contains(page) || standing_of(page) != standing) continue;
     const std::string bytes = read(page * page_size_, kHeaderSize);
-    const PageHeader header(bytes.data());
-    const std::uint64_t pages = header.overflow_pages;
-    if (header.number != page || header.flags != kOverflowPage || pages == 0 || pages > page_count_ - page ||
-        pages * page_size_ > kValueSizeMax) {
+    const PageHeader header{bytes.data()};
+    const std::uint64_t pages = header.overflow_pages();
+    if (header.number() != page || header.flags() != kOverflowPage || pages == 0 ||
+        pages > page_count_ - page || pages * page_size_ > kValueSizeMax) {
       continue;
     }
     visit(read(page * page_size_ + kHeaderSize, pages * page_size_ - kHeaderSize), page);
@@ -458,9 +458,9 @@ void DamagedFile::scan_overflow(Standing standing, const ValueVisitor& visit) co
 // where it ends.
 void DamagedFile::scan_remains(const std::string& bytes, std::uint64_t page,
                                const EntryVisitor& visit) const {
-  const PageHeader header(bytes.data());
-  const bool is_leaf = header.number == page && header.flags == kLeafPage && header.upper % 2 == 0;
-  for (std::size_t at = is_leaf ? header.upper : kHeaderSize; at < bytes.size(); at += 2) {
+  const PageHeader header{bytes.data()};
+  const bool is_leaf = header.number() == page && header.flags() == kLeafPage && header.upper() % 2 == 0;
+  for (std::size_t at = is_leaf ? header.upper() : kHeaderSize; at < bytes.size(); at += 2) {
     scan_node(bytes, at, page, false, visit);
   }
 }

@@ -25,9 +25,9 @@
 #include <string_view>
 #include <vector>
 
+#include "lmdb_pages.h"
 #include "os.h"
 #include "page_check.h"
-#include "page_format.h"
 
 namespace piecemark::engine {
 
@@ -90,8 +90,8 @@ class DamagedFile {
   struct Meta {
     std::uint64_t page = 0;
     std::uint64_t page_size = 0;
-    page_format::Tree free;
-    page_format::Tree main;
+    lmdb::Tree free;
+    lmdb::Tree main;
     std::uint64_t last_page = 0;
     std::uint64_t transaction = 0;
   };
@@ -111,8 +111,8 @@ class DamagedFile {
   Standing standing_of(std::uint64_t page) const;
   bool is_node(TreeKind kind, bool is_leaf, const std::string& page, std::size_t offset) const;
   unsigned sound_nodes(TreeKind kind, bool is_leaf, const std::string& page, const char** reason) const;
-  std::optional<std::string> overflow_value(const page_format::Node& node) const;
-  bool has_sound_overflow(const page_format::Node& node) const;
+  std::optional<std::string> overflow_value(const lmdb::Node& node) const;
+  bool has_sound_overflow(const lmdb::Node& node) const;
   void scan_node(const std::string& bytes, std::size_t offset, std::uint64_t page, bool is_sound_page,
                  const EntryVisitor& visit) const;
   void scan_remains(const std::string& bytes, std::uint64_t page, const EntryVisitor& visit) const;
@@ -127,7 +127,7 @@ class DamagedFile {
   PageSet free_;
   PageSet known_damage_;  // where the live trees have other pages than those with entries of tables
   bool knows_free_pages_ = false;
-  std::map<std::string, page_format::Tree, std::less<>> tables_;
+  std::map<std::string, lmdb::Tree, std::less<>> tables_;
   bool has_all_tables_ = false;
   std::vector<PageDamage> damage_;
 };

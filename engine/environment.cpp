@@ -231,7 +231,7 @@ void Environment::check_pages(const char* attempted) const {
   throw Error(ErrorCode::corrupt_file, {std::string("cannot ") + attempted + " " + quoted(path_),
                                         "page " + std::to_string(damage->page) + ": " + damage->reason,
                                         {},
-                                        "go back to a backup"});
+                                        "go back to a backup, or run 'piecemark salvage'"});
 }
 
 void Environment::verify_pages() {
@@ -340,8 +340,9 @@ bool Environment::try_open(MDB_txn* transaction, const std::string& name, unsign
   unsigned flags = 0;
   check(mdb_dbi_flags(transaction, handle, &flags), attempted, path_);
   if (flags == 0) return true;
-  throw Error(ErrorCode::corrupt_file, {attempted, "table '" + name + "' has flags " + std::to_string(flags),
-                                        "tables without flags", "go back to a backup"});
+  throw Error(ErrorCode::corrupt_file,
+              {attempted, "table '" + name + "' has flags " + std::to_string(flags), "tables without flags",
+               "go back to a backup, or run 'piecemark salvage'"});
 }
 
 // False where the snapshot has a table that was opened after it began, or not yet.

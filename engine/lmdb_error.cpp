@@ -69,7 +69,10 @@ Error lmdb_error(int code, const std::string& attempted, const std::string& path
     case MDB_BAD_VALSIZE:
     case MDB_NOTFOUND:
       return {ErrorCode::corrupt_file,
-              {attempted, found, {}, "stop writing to this file and go back to a backup"}};
+              {attempted,
+               found,
+               {},
+               "stop writing to this file; go back to a backup, or run 'piecemark salvage'"}};
     case MDB_READERS_FULL:
       return {ErrorCode::busy,
               {attempted,

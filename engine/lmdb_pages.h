@@ -42,6 +42,24 @@ inline constexpr std::uint16_t kSubTree = 0x02;  // The value is the record of a
 inline constexpr std::uint16_t kIntegerKeys = 0x08;    // of the free tree
 inline constexpr std::uint16_t kNoSubFolder = 0x4000;  // stored with the flags of the free tree
 
+struct Node {
+  const char* at;
+  std::uint16_t key_size() const { return load<std::uint16_t>(at + 6); }
+  Bytes key() const { return {at + kNodeHeaderSize, key_size()}; }
+  std::uint16_t flags() const { return load<std::uint16_t>(at + 4); }
+  bool has_big_data() const { return (flags() & kBigData) != 0; }
+  std::uint32_t data_size() const {
+    return load<std::uint16_t>(at) | std::uint32_t{load<std::uint16_t>(at + 2)} << 16;
+  }
+  const char* data() const { return at + kNodeHeaderSize + key_size(); }
+  // What the data takes within a leaf page.
+  std::uint64_t bytes_of_data() const {
+    return has_big_data() ? sizeof(std::uint64_t) : std::uint64_t{data_size()};
+  }
+  std::uint64_t first_overflow_page() const { return load<std::uint64_t>(data()); }
+  std::uint64_t child() const { return data_size() | std::uint64_t{flags()} << 32; }
+};
+
 // The header of a page.
 struct PageHeader {
   const char* at;
@@ -53,20 +71,7 @@ struct PageHeader {
   std::uint16_t node_offset(unsigned index) const {
     return load<std::uint16_t>(at + kHeaderSize + 2 * std::size_t{index});
   }
-};
-
-struct Node {
-  const char* at;
-  std::uint16_t key_size() const { return load<std::uint16_t>(at + 6); }
-  Bytes key() const { return {at + kNodeHeaderSize, key_size()}; }
-  std::uint16_t flags() const { return load<std::uint16_t>(at + 4); }
-  bool has_big_data() const { return (flags() & kBigData) != 0; }
-  std::uint32_t data_size() const {
-    return load<std::uint16_t>(at) | std::uint32_t{load<std::uint16_t>(at + 2)} << 16;
-  }
-  const char* data() const { return at + kNodeHeaderSize + key_size(); }
-  std::uint64_t first_overflow_page() const { return load<std::uint64_t>(data()); }
-  std::uint64_t child() const { return data_size() | std::uint64_t{flags()} << 32; }
+  Node node(unsigned index) const { return {at + node_offset(index)}; }
 };
 
 struct Tree {

@@ -225,7 +225,7 @@ class Checker {
     PageHeader header;
     unsigned count;
 
-    Node node(unsigned index) const { return {header.at + header.node_offset(index)}; }
+    Node node(unsigned index) const { return header.node(index); }
   };
 
   void reach(std::uint64_t page, std::uint64_t from) {

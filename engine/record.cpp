@@ -39,7 +39,8 @@ void throw_corrupt_record(const RecordPlace& place, std::string found) {
               {"cannot read table '" + std::string(place.table) + "' at key " + to_hex(place.key),
                std::move(found),
                {},
-               "stop writing to this file, run 'piecemark verify' on it, and go back to a backup"});
+               "stop writing to this file and run 'piecemark verify' on it; go back to a backup, or run "
+               "'piecemark salvage'"});
 }
 
 }  // namespace piecemark::engine

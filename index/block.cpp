@@ -13,9 +13,6 @@ using engine::Bytes;
 using engine::load;
 using engine::store;
 
-constexpr std::size_t kCountAt = 8;
-constexpr std::size_t kTextsEndAt = 10;
-constexpr std::size_t kHashesAt = 12;
 constexpr std::size_t kBytesOfEntry = sizeof(RowHash) + sizeof(std::uint32_t) + sizeof(std::uint16_t);
 
 constexpr std::size_t kTextMax = 0x1FFF;  // Far above every column; four of them lie within reach of 2 bytes.

@@ -31,6 +31,11 @@ namespace piecemark::index {
 // With LMDB's header a block of this size fills one page.
 inline constexpr std::size_t kBlockCapacity = 4080;
 
+// Where a block has its fields.
+inline constexpr std::size_t kCountAt = 8;
+inline constexpr std::size_t kTextsEndAt = 10;
+inline constexpr std::size_t kHashesAt = 12;
+
 // What rows of a drawing are sorted by, before their ids: hash of the mark in the high half, of the instance in the low
 // one. The highest bit is 0.
 using RowHash = std::uint64_t;

@@ -40,7 +40,7 @@ engine::Stamp load_stamp(const engine::ReadTransaction& transaction) {
                 {"cannot open '" + environment.path() + "'",
                  bytes->starts_with(engine::kStampMagic) ? "a damaged stamp" : "a stamp with the wrong magic",
                  {},
-                 "go back to a backup"});
+                 "go back to a backup, or run 'piecemark salvage'"});
   }
   return *stamp;
 }

@@ -20,11 +20,6 @@ RowKeys keys_with(const DrawingKey& drawing, RowHash hash) {
   return {std::string(PackedKey(drawing, hash).bytes()), std::string(PackedKey(drawing, hash + 1).bytes())};
 }
 
-// The beginning of a block, as block.h has it.
-constexpr std::size_t kCountAt = 8;
-constexpr std::size_t kTextsEndAt = 10;
-constexpr std::size_t kHashesAt = 12;
-
 // A block whose key is lost. Its head is sealed with the key, so that a key can be tried.
 class KeylessBlock {
  public:

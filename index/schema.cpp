@@ -12,8 +12,9 @@ namespace {
 
 [[noreturn]] void throw_damaged(const engine::ReadTransaction& transaction, std::string found,
                                 std::string supported) {
-  throw Error(ErrorCode::corrupt_file, {"cannot open '" + transaction.environment()->path() + "'",
-                                        std::move(found), std::move(supported), "go back to a backup"});
+  throw Error(ErrorCode::corrupt_file,
+              {"cannot open '" + transaction.environment()->path() + "'", std::move(found),
+               std::move(supported), "go back to a backup, or run 'piecemark salvage'"});
 }
 
 }  // namespace

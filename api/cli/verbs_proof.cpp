@@ -111,9 +111,10 @@ int verify_file(const ContentArguments& arguments) {
     }
     return exit_done;
   }
-  print_error("'" + arguments.file + "' failed verification: corrupt_record\n  found      " +
-              std::to_string(result.problem_count) +
-              " problems\n  next       stop writing to this file and go back to a backup");
+  print_error(
+      "'" + arguments.file + "' failed verification: corrupt_record\n  found      " +
+      std::to_string(result.problem_count) +
+      " problems\n  next       stop writing to this file; go back to a backup, or run 'piecemark salvage'");
   return exit_refused;
 }
 

@@ -12,7 +12,7 @@
 
 #include "api/text/json_writer.h"
 #include "engine/damaged_file.h"
-#include "engine/page_format.h"
+#include "engine/lmdb_pages.h"
 #include "index/row_entries.h"
 #include "piecemark/migration.h"
 #include "tests/api/site.h"

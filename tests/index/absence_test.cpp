@@ -138,21 +138,23 @@ class AbsenceTest : public ::testing::TestWithParam<LayoutCase> {
              [&] { return sorted_text(layout_->in_drawing(transaction, drawing(i), Layout::Order::any)); });
       for (unsigned mark = 0; mark <= kMarks; ++mark) marks.insert({drawing(i), "G" + std::to_string(mark)});
     }
-    for (const auto& [of, mark] : marks) {
-      const auto& [drawing, text] = std::tie(of, mark);
+    for (const auto& entry : marks) {
+      const DrawingKey& of = entry.first;
+      const std::string& mark = entry.second;
       const auto is_one = [&](const Component& row) {
-        return row.drawing_id == drawing && row.piece_mark == text;
+        return row.drawing_id == of && row.piece_mark == mark;
       };
       expect(sorted_text(is_one),
-             [&] { return sorted_text(layout_->instances(transaction, drawing, text, Layout::Order::any)); });
+             [&] { return sorted_text(layout_->instances(transaction, of, mark, Layout::Order::any)); });
       const InstanceKey absent = "none";
       if (!GetParam().format->has(Column::instance_identifier)) continue;
-      expect("nothing", [&] { return text_of_found(layout_->find(transaction, drawing, text, absent)); });
+      expect("nothing", [&] { return text_of_found(layout_->find(transaction, of, mark, absent)); });
     }
-    for (const auto& [key, row] : smallest_by_key()) {
-      expect(text_of(row_of(*row)), [&] {
+    for (const auto& entry : smallest_by_key()) {
+      const ComponentRow row = row_of(*entry.second);
+      expect(text_of(row), [&] {
         return text_of_found(
-            layout_->find(transaction, row->drawing_id, row->piece_mark, row_of(*row).instance_identifier));
+            layout_->find(transaction, row.drawing_id, row.piece_mark, row.instance_identifier));
       });
     }
   }
