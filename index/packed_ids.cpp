@@ -11,8 +11,8 @@ namespace {
 
 // No id is greater.
 const std::string& last_key() {
-  static const std::string key(sizeof(Uuid), '\xFF');
-  return key;
+  static const std::string kKey(sizeof(Uuid), '\xFF');
+  return kKey;
 }
 
 }  // namespace
@@ -30,8 +30,8 @@ void IdBlocks::throw_present(const engine::Table& table, const IdEntry& entry) {
 }
 
 const BlockScope& IdBlocks::scope() {
-  static const BlockScope all{"", last_key()};
-  return all;
+  static const BlockScope kAll{"", last_key()};
+  return kAll;
 }
 
 std::optional<IdEntry> PackedIds::find(const ReadTransaction& transaction, const Uuid& id) const {

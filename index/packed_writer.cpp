@@ -11,7 +11,6 @@ namespace {
 
 using engine::Bytes;
 using engine::bytes_of;
-using engine::Cursor;
 
 // So much may wait.
 constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
