@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "block.h"
 #include "engine/environment.h"
+#include "engine/record.h"
+#include "id_block.h"
 #include "piecemark/error.h"
 #include "tables.h"
 
@@ -15,6 +18,35 @@ namespace {
   throw Error(ErrorCode::corrupt_file,
               {"cannot open '" + transaction.environment()->path() + "'", std::move(found),
                std::move(supported), "go back to a backup, or run 'piecemark salvage'"});
+}
+
+// Whether the checksum of an entry binds it to this table.
+bool is_of(TableId id, const engine::RecordPlace& place, engine::Bytes value) {
+  try {
+    switch (id) {
+      case TableId::meta:
+        return true;  // The stamp was found there.
+      case TableId::blocks_3:
+        return Block(place, value).count() > 0;
+      case TableId::ids_3:
+        return IdBlock(place, value).count() > 0;
+      default:
+        return engine::try_unseal(place, value).has_value();
+    }
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// Two tables that have changed their names are sound trees, and one of them hides what lies in the other. The last entry
+// speaks for the table where the first one is damaged.
+void require_own_entries(const engine::ReadTransaction& transaction, TableId id) {
+  const engine::Table tested = table(*transaction.environment(), id);
+  if (!transaction.has(tested)) return;
+  engine::Cursor cursor(transaction, tested);
+  if (!cursor.first() || is_of(id, {tested.name, cursor.key()}, cursor.value())) return;
+  if (cursor.last() && is_of(id, {tested.name, cursor.key()}, cursor.value())) return;
+  throw_damaged(transaction, "entries in table '" + std::string(tested.name) + "' that are none of it", {});
 }
 
 }  // namespace
@@ -39,6 +71,7 @@ void require_schema(const engine::ReadTransaction& transaction, const Format& fo
       }
     }
   }
+  for (std::size_t i = 0; i < kTables.size(); ++i) require_own_entries(transaction, static_cast<TableId>(i));
 }
 
 }  // namespace piecemark::index

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/record.h"
 #include "index/catalogue.h"
 #include "piecemark/store.h"
 #include "tests/support/temporary.h"
@@ -15,9 +16,10 @@ namespace {
 
 using testing::TemporaryFolder;
 
-// What opening a file says that has these tables, a stamp of this format, and an entry in each of `filled`.
+// What opening a file says that has these tables, a stamp of this format, and an entry in each of `filled`, which is one of
+// `sealed_for` if that is given.
 std::string found_in(std::vector<std::string_view> tables, std::uint32_t format,
-                     const std::vector<std::string_view>& filled = {}) {
+                     const std::vector<std::string_view>& filled = {}, std::string_view sealed_for = {}) {
   const TemporaryFolder folder;
   const std::string path = folder.path("store.pmk");
   engine::Environment::create(path, tables, [&](engine::WriteTransaction& transaction) {
@@ -27,7 +29,12 @@ std::string found_in(std::vector<std::string_view> tables, std::uint32_t format,
     };
     transaction.put(handle("meta"), engine::kStampKey,
                     engine::encode_stamp(new_stamp(*format_numbered(format), false)));
-    for (const std::string_view name : filled) transaction.put(handle(name), "key", "value");
+    for (const std::string_view name : filled) {
+      std::string record(engine::kChecksumSize, '\0');
+      record += "value";
+      engine::seal({sealed_for.empty() ? name : sealed_for, "key"}, record);
+      transaction.put(handle(name), "key", record);
+    }
   });
   try {
     Store::open(path);
@@ -62,6 +69,14 @@ TEST(Schema, EntriesInATableOfAnotherFormatAreFound) {
             "corrupt_file: table 'components.1' of format 1 with entries");
   EXPECT_EQ(found_in(tables_but(""), 1, {"ids.3"}), "corrupt_file: table 'ids.3' of format 3 with entries");
   EXPECT_EQ(found_in(tables_but(""), 1, {"components.1", "stash"}), "sound");
+}
+
+TEST(Schema, TablesThatHaveChangedTheirNamesAreFound) {
+  EXPECT_EQ(found_in(tables_but(""), 3, {"stash"}, "stash"), "sound");
+  EXPECT_EQ(found_in(tables_but(""), 3, {"stash"}, "drawings"),
+            "corrupt_file: entries in table 'stash' that are none of it");
+  EXPECT_EQ(found_in(tables_but(""), 3, {"ids.3"}, "blocks.3"),
+            "corrupt_file: entries in table 'ids.3' that are none of it");
 }
 
 }  // namespace
