@@ -21,11 +21,12 @@ namespace {
 }
 
 // Whether the checksum of an entry binds it to this table.
-bool is_of(TableId id, const engine::RecordPlace& place, engine::Bytes value) {
+bool is_of(TableId id, engine::Bytes key, engine::Bytes value) {
+  const engine::RecordPlace place{kTables[static_cast<std::size_t>(id)], key};
   try {
     switch (id) {
       case TableId::meta:
-        return true;  // The stamp was found there.
+        return false;  // The stamp was found there.
       case TableId::blocks_3:
         return Block(place, value).count() > 0;
       case TableId::ids_3:
@@ -38,15 +39,19 @@ bool is_of(TableId id, const engine::RecordPlace& place, engine::Bytes value) {
   }
 }
 
-// Two tables that have changed their names are sound trees, and one of them hides what lies in the other. The last entry
-// speaks for the table where the first one is damaged.
+// Two tables that have changed their names are sound trees, and one of them hides what lies in the other.
 void require_own_entries(const engine::ReadTransaction& transaction, TableId id) {
   const engine::Table tested = table(*transaction.environment(), id);
   if (!transaction.has(tested)) return;
   engine::Cursor cursor(transaction, tested);
-  if (!cursor.first() || is_of(id, {tested.name, cursor.key()}, cursor.value())) return;
-  if (cursor.last() && is_of(id, {tested.name, cursor.key()}, cursor.value())) return;
-  throw_damaged(transaction, "entries in table '" + std::string(tested.name) + "' that are none of it", {});
+  if (!cursor.first() || is_of(id, cursor.key(), cursor.value())) return;
+  for (std::size_t other = 0; other < kTables.size(); ++other) {
+    if (!is_of(static_cast<TableId>(other), cursor.key(), cursor.value())) continue;
+    throw_damaged(transaction,
+                  "entries of table '" + std::string(kTables[other]) + "' under the name '" +
+                      std::string(tested.name) + "'",
+                  {});
+  }
 }
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 namespace piecemark::index {
 
-// That the file has all tables of its format, none that no format knows, nothing in those of other formats, and in each
-// of them entries of its own.
+// That the file has all tables of its format, none that no format knows, nothing in those of other formats, and none of
+// them the entries of another.
 // Errors  corrupt_file
 void require_schema(const engine::ReadTransaction& transaction, const Format& format);
 

@@ -74,9 +74,9 @@ TEST(Schema, EntriesInATableOfAnotherFormatAreFound) {
 TEST(Schema, TablesThatHaveChangedTheirNamesAreFound) {
   EXPECT_EQ(found_in(tables_but(""), 3, {"stash"}, "stash"), "sound");
   EXPECT_EQ(found_in(tables_but(""), 3, {"stash"}, "drawings"),
-            "corrupt_file: entries in table 'stash' that are none of it");
-  EXPECT_EQ(found_in(tables_but(""), 3, {"ids.3"}, "blocks.3"),
-            "corrupt_file: entries in table 'ids.3' that are none of it");
+            "corrupt_file: entries of table 'drawings' under the name 'stash'");
+  EXPECT_EQ(found_in(tables_but(""), 3, {"ids.3"}, "history"),
+            "corrupt_file: entries of table 'history' under the name 'ids.3'");
 }
 
 }  // namespace
