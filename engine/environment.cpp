@@ -250,7 +250,7 @@ void Environment::verify_pages() {
     share_file_lock();
     verify_and([&] { unshare_file_lock(); });
   } else {
-    turn_.take(file_, file_id_, path_, options_.busy_timeout_ms);
+    take_turn(options_.busy_timeout_ms, {});
     verify_and([&] { turn_.release(file_); });
   }
 }
@@ -649,6 +649,10 @@ std::uint64_t Environment::memory_to_reserve(std::uint64_t bytes_to_write) const
   // As much as LMDB keeps in memory before it begins to write pages ahead of the commit.
   constexpr std::uint64_t kMost = std::uint64_t{480} << 20;
   return has_committed_.load() ? 0 : std::min(bytes_to_write, kMost);
+}
+
+std::string Environment::folder() const {
+  return os::folder_of(path_);
 }
 
 std::uint32_t Environment::permissions() const {

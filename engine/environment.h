@@ -96,6 +96,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   Table table(std::size_t index) const { return {tables_[index].handle.load(), tables_[index].name}; }
   const std::string& path() const { return path_; }
+  // In which the file lies.
+  std::string folder() const;
   // Of owner, group and others on the file.
   std::uint32_t permissions() const;
   bool is_read_only() const { return options_.read_only; }

@@ -12,6 +12,15 @@ namespace {
 constexpr std::size_t kReadBytes = 256 << 10;
 constexpr std::size_t kWriteBytes = 256 << 10;
 
+// Numbers in the order of the records, as far as 8 bytes decide it.
+std::uint64_t beginning_of(Bytes record) {
+  std::uint64_t beginning = 0;
+  for (std::size_t i = 0; i < sizeof beginning; ++i) {
+    beginning = beginning << 8 | (i < record.size() ? static_cast<unsigned char>(record[i]) : 0U);
+  }
+  return beginning;
+}
+
 // For the heap of runs, whose front is its greatest.
 constexpr auto kSmallestFirst = [](const auto& a, const auto& b) { return a->record() > b->record(); };
 
@@ -69,14 +78,16 @@ void Sorter::check(std::error_code error) const {
 }
 
 void Sorter::add(Bytes record) {
-  records_.push_back({bytes_.size(), record.size()});
+  records_.push_back({beginning_of(record), bytes_.size(), record.size()});
   bytes_.append(record);
   if (bytes_.size() + records_.size() * sizeof(Record) >= memory_bytes_) spill();
 }
 
 void Sorter::sort_records() {
   std::sort(records_.begin(), records_.end(),
-            [this](const Record& a, const Record& b) { return bytes_of(a) < bytes_of(b); });
+            [this](const Record& a, const Record& b) {
+              return a.beginning != b.beginning ? a.beginning < b.beginning : bytes_of(a) < bytes_of(b);
+            });
 }
 
 void Sorter::spill() {
@@ -137,6 +148,13 @@ bool Sorter::next(Bytes& record) {
   readers_.pop_back();
   record = given_->record();
   return true;
+}
+
+void throw_changed_while_sorting() {
+  throw Error(ErrorCode::io_error, {"cannot read a temporary file",
+                                    "other bytes than were written to it",
+                                    {},
+                                    "check the disk, and try again"});
 }
 
 }  // namespace piecemark::engine

@@ -30,7 +30,8 @@ class Sorter {
 
  private:
   struct Record {
-    std::size_t offset;  // into bytes_
+    std::uint64_t beginning;  // its first bytes as a number, which decides most comparisons where it lies
+    std::size_t offset;       // into bytes_
     std::size_t size;
   };
   struct Run {
@@ -57,5 +58,9 @@ class Sorter {
   std::vector<std::unique_ptr<RunReader>> readers_;  // a heap, the smallest record first
   std::unique_ptr<RunReader> given_;                 // whose record is with the caller
 };
+
+// For who finds that a record is not what it gave to a Sorter: it has been in a file.
+// Errors  io_error
+[[noreturn]] void throw_changed_while_sorting();
 
 }  // namespace piecemark::engine

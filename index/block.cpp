@@ -149,19 +149,19 @@ std::uint32_t RowHasher::of_instance(const std::optional<std::string_view>& inst
 }
 
 Block::Block(const engine::RecordPlace& place, Bytes bytes) : place_(place), bytes_(bytes) {
-  if (bytes.size() < kHashesAt) throw_corrupt("a block that is too short");
-  count_ = load<std::uint16_t>(bytes.data() + kCountAt);
-  texts_end_ = load<std::uint16_t>(bytes.data() + kTextsEndAt);
+  if (bytes.size() < kBlockHashesAt) throw_corrupt("a block that is too short");
+  count_ = load<std::uint16_t>(bytes.data() + kBlockCountAt);
+  texts_end_ = load<std::uint16_t>(bytes.data() + kBlockTextsEndAt);
   const bool has_sense =
-      count_ > 0 && kHashesAt + count_ * kBytesOfEntry <= texts_end_ && texts_end_ <= bytes.size();
+      count_ > 0 && kBlockHashesAt + count_ * kBytesOfEntry <= texts_end_ && texts_end_ <= bytes.size();
   if (!has_sense || load<std::uint64_t>(bytes.data()) !=
-                        engine::checksum_of(place, bytes.substr(kCountAt, texts_end_ - kCountAt))) {
+                        engine::checksum_of(place, bytes.substr(kBlockCountAt, texts_end_ - kBlockCountAt))) {
     throw_corrupt("a block that fails its checksum");
   }
 }
 
 RowHash Block::hash(std::size_t row) const {
-  return load<RowHash>(bytes_.data() + kHashesAt + row * sizeof(RowHash));
+  return load<RowHash>(bytes_.data() + kBlockHashesAt + row * sizeof(RowHash));
 }
 
 std::size_t Block::lower_bound(RowHash hash) const {
@@ -180,7 +180,7 @@ std::size_t Block::lower_bound(RowHash hash) const {
 
 std::uint16_t Block::start_of(std::size_t row) const {
   constexpr std::size_t kBytesBefore = sizeof(RowHash) + sizeof(std::uint32_t);
-  return load<std::uint16_t>(bytes_.data() + kHashesAt + count_ * kBytesBefore + row * sizeof(std::uint16_t));
+  return load<std::uint16_t>(bytes_.data() + kBlockHashesAt + count_ * kBytesBefore + row * sizeof(std::uint16_t));
 }
 
 Bytes Block::row_bytes(std::size_t row) const {
@@ -197,12 +197,12 @@ Bytes Block::id(std::size_t row) const {
 
 void Block::read(std::size_t row, ComponentRow& to) const {
   const Bytes bytes = row_bytes(row);
-  const std::size_t check_at = kHashesAt + count_ * sizeof(RowHash) + row * sizeof(std::uint32_t);
+  const std::size_t check_at = kBlockHashesAt + count_ * sizeof(RowHash) + row * sizeof(std::uint32_t);
   if (load<std::uint32_t>(bytes_.data() + check_at) != check_of(bytes)) {
     throw_corrupt_row("a row that fails its checksum", bytes);
   }
   const unsigned flags = load<std::uint16_t>(bytes.data() + kFlagsAt);
-  const std::size_t texts_at = kHashesAt + count_ * kBytesOfEntry;
+  const std::size_t texts_at = kBlockHashesAt + count_ * kBytesOfEntry;
   Fields fields(bytes.data() + kFieldsAt, flags, bytes_.substr(texts_at, texts_end_ - texts_at));
   const std::size_t instance_at = kFieldsAt + fixed_size_of(flags);
   bool has_sense = have_sense(flags) && instance_at + (fields.has(kHasInstance) ? 1U : 0U) <= bytes.size();
@@ -317,7 +317,7 @@ void BlockBuilder::append_row(const ComponentRow& row, std::string& to) {
 }
 
 std::size_t BlockBuilder::size() const {
-  return kHashesAt + hashes_.size() * kBytesOfEntry + text_bytes_.size() + rows_.size();
+  return kBlockHashesAt + hashes_.size() * kBytesOfEntry + text_bytes_.size() + rows_.size();
 }
 
 bool BlockBuilder::add(const HashedRow& row, std::size_t capacity) {
@@ -340,9 +340,9 @@ bool BlockBuilder::add(const HashedRow& row, std::size_t capacity) {
 
 void BlockBuilder::finish(const engine::RecordPlace& place, std::string& block) {
   const std::size_t count = hashes_.size();
-  const std::size_t texts_end = kHashesAt + count * kBytesOfEntry + text_bytes_.size();
+  const std::size_t texts_end = kBlockHashesAt + count * kBytesOfEntry + text_bytes_.size();
   block.resize(texts_end);
-  char* at = block.data() + kCountAt;
+  char* at = block.data() + kBlockCountAt;
   const auto put = [&](auto number) {
     store(at, number);
     at += sizeof number;
@@ -353,7 +353,7 @@ void BlockBuilder::finish(const engine::RecordPlace& place, std::string& block) 
   for (const std::uint32_t check : checks_) put(check);
   for (const std::size_t start : starts_) put(static_cast<std::uint16_t>(texts_end + start));
   std::memcpy(at, text_bytes_.data(), text_bytes_.size());
-  store(block.data(), engine::checksum_of(place, Bytes(block).substr(kCountAt)));
+  store(block.data(), engine::checksum_of(place, Bytes(block).substr(kBlockCountAt)));
   block += rows_;
   hashes_.clear();
   checks_.clear();

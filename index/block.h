@@ -32,9 +32,9 @@ namespace piecemark::index {
 inline constexpr std::size_t kBlockCapacity = 4080;
 
 // Where a block has its fields.
-inline constexpr std::size_t kCountAt = 8;
-inline constexpr std::size_t kTextsEndAt = 10;
-inline constexpr std::size_t kHashesAt = 12;
+inline constexpr std::size_t kBlockCountAt = 8;
+inline constexpr std::size_t kBlockTextsEndAt = 10;
+inline constexpr std::size_t kBlockHashesAt = 12;
 
 // What rows of a drawing are sorted by, before their ids: hash of the mark in the high half, of the instance in the low
 // one. The highest bit is 0.

@@ -1,4 +1,4 @@
-// Changes to a table whose entries lie in blocks, sorted: rows (row_blocks.h) and ids (id_blocks.h) of the packed layout.
+// Changes to a table whose entries lie in blocks, sorted: rows (packed_rows.h) and ids (packed_ids.h) of the packed layout.
 //
 // Invariants
 //   - A block holds the entries whose keys are not above its own, and above that of the block before.

@@ -43,9 +43,11 @@ void Drawings::for_each(const engine::ReadTransaction& transaction,
 }
 
 bool Drawings::insert(engine::WriteTransaction& transaction, const Drawing& drawing) const {
+  if (contains(transaction, drawing.id)) return false;
   std::string record;
   engine::encode_record({table_.name, bytes_of(drawing.id)}, drawing, kClassVersion, record);
-  return !contains(transaction, drawing.id) && transaction.insert(table_, bytes_of(drawing.id), record);
+  transaction.put(table_, bytes_of(drawing.id), record);
+  return true;
 }
 
 bool Drawings::erase(engine::WriteTransaction& transaction, const Uuid& id) const {

@@ -97,7 +97,9 @@ class Layout {
 
   // All rows, in the order in which they lie.
   virtual std::unique_ptr<RowCursor> scan(const engine::ReadTransaction& transaction) const = 0;
-  virtual std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const = 0;
+  // Where rows lie otherwise, they are sorted with a temporary file in the folder (engine/sorter.h).
+  virtual std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction,
+                                               const std::string& sorting_folder) const = 0;
   virtual std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const = 0;
   // As all_by_key, without visiting the rows where they lie elsewhere.
   virtual std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const = 0;

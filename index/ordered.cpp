@@ -214,7 +214,8 @@ class OrderedLayout::None final : public RowCursor {
   bool next(ComponentRow& /*row*/) override { return false; }
 };
 
-std::unique_ptr<RowCursor> OrderedLayout::all_by_id(const ReadTransaction& transaction) const {
+std::unique_ptr<RowCursor> OrderedLayout::all_by_id(const ReadTransaction& transaction,
+                                                    const std::string& /*sorting_folder*/) const {
   return std::make_unique<ById>(*this, transaction);
 }
 

@@ -24,9 +24,10 @@ class OrderedLayout final : public Layout {
                                    std::string_view piece_mark, const InstanceKey& instance) const override;
   std::uint64_t count(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> scan(const engine::ReadTransaction& transaction) const override {
-    return all_by_id(transaction);
+    return all_by_id(transaction, {});
   }
-  std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction,
+                                       const std::string& sorting_folder) const override;
   std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> in_drawing(const engine::ReadTransaction& transaction, const DrawingKey& drawing,

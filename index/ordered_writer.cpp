@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/absence.h"
+#include "engine/environment.h"
 #include "engine/record.h"
 
 namespace piecemark::index {
@@ -133,7 +134,7 @@ void OrderedLayout::fill(engine::WriteTransaction& transaction, const Layout& so
   const auto keys = source.all_keys(from);
   for (RowKey key; keys->next(key); watch.on_row()) writer.add_key(key);
   watch.on_pass(FillWatch::Pass::rows);
-  const auto rows = source.all_by_id(from);
+  const auto rows = source.all_by_id(from, transaction.environment()->folder());
   for (ComponentRow row; rows->next(row); watch.on_row()) writer.add(row);
   writer.finish();
 }

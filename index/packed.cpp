@@ -5,8 +5,9 @@
 #include <vector>
 
 #include "engine/key.h"
+#include "engine/sorter.h"
 #include "packed_key.h"
-#include "row_blocks.h"
+#include "packed_rows.h"
 
 namespace piecemark::index {
 namespace {
@@ -47,7 +48,11 @@ ComponentRow PackedLayout::row_behind(const ReadTransaction& transaction, const 
       return row;
     }
   }
-  engine::throw_corrupt_record({ids_.table().name, bytes_of(entry.id)},
+  throw_leads_nowhere(entry.id);
+}
+
+void PackedLayout::throw_leads_nowhere(const Uuid& id) const {
+  engine::throw_corrupt_record({ids_.table().name, bytes_of(id)},
                                "an entry for a component that is not there");
 }
 
@@ -188,23 +193,53 @@ class PackedLayout::Rows final : public RowCursor {
   std::size_t at_ = 0;
 };
 
-// Rows in the order of their ids.
+// Rows in the order of their ids. They are sorted: from one id to the next lies, more often than not, another block.
+// The ids are gone through beside them, so that both tables are read and hold the same.
 class PackedLayout::ById final : public RowCursor {
  public:
-  ById(const PackedLayout& layout, const ReadTransaction& transaction)
-      : layout_(layout), transaction_(transaction), ids_(transaction, layout.ids_) {}
+  ById(const PackedLayout& layout, const ReadTransaction& transaction, const std::string& sorting_folder)
+      : layout_(layout), ids_(transaction, layout.ids_), rows_(sorting_folder) {
+    std::string record;
+    Rows rows(layout, transaction);
+    for (ComponentRow row; rows.next(row);) {
+      record.assign(bytes_of(row.id));
+      engine::FlatWriter(record, kRowVersion) & row;
+      rows_.add(record);
+    }
+    rows_.rewind();
+  }
 
   bool next(ComponentRow& row) override {
     IdEntry entry;
-    if (!ids_.next(entry)) return false;
-    row = layout_.row_behind(transaction_, entry);
-    return true;
+    const bool has_entry = ids_.next(entry);
+    Bytes record;
+    const bool has_row = rows_.next(record);
+    if (has_row) read(record, row);
+    if (has_entry && (!has_row || entry.id < row.id)) layout_.throw_leads_nowhere(entry.id);
+    if (has_row && (!has_entry || row.id < entry.id)) throw_without_entry(row.id);
+    if (has_row && (entry.drawing != row.drawing_id || entry.hash != layout_.hash_of(row))) {
+      layout_.throw_leads_nowhere(row.id);
+    }
+    return has_row;
   }
 
  private:
+  static constexpr unsigned kRowVersion = 1;  // of the class, with an instance identifier
+
+  static void read(Bytes record, ComponentRow& row) {
+    row.id = engine::uuid_from(record.substr(0, sizeof(Uuid)));
+    engine::FlatReader reader(record.substr(sizeof(Uuid)), kRowVersion);
+    reader& row;
+    if (!reader.complete()) engine::throw_changed_while_sorting();
+  }
+  [[noreturn]] void throw_without_entry(const Uuid& id) const {
+    engine::throw_corrupt_record({layout_.ids_.table().name, bytes_of(id)},
+                                 "no entry for a component that is there");
+  }
+
   const PackedLayout& layout_;
-  const ReadTransaction& transaction_;
   PackedIds::Cursor ids_;
+  engine::Sorter rows_;
 };
 
 // Rows in the order of their keys: sorts one drawing at a time.
@@ -287,8 +322,9 @@ std::unique_ptr<RowCursor> PackedLayout::scan(const ReadTransaction& transaction
   return std::make_unique<Rows>(*this, transaction);
 }
 
-std::unique_ptr<RowCursor> PackedLayout::all_by_id(const ReadTransaction& transaction) const {
-  return std::make_unique<ById>(*this, transaction);
+std::unique_ptr<RowCursor> PackedLayout::all_by_id(const ReadTransaction& transaction,
+                                                   const std::string& sorting_folder) const {
+  return std::make_unique<ById>(*this, transaction, sorting_folder);
 }
 
 std::unique_ptr<RowCursor> PackedLayout::all_by_key(const ReadTransaction& transaction) const {

@@ -29,7 +29,8 @@ class PackedLayout final : public Layout {
                                    std::string_view piece_mark, const InstanceKey& instance) const override;
   std::uint64_t count(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<RowCursor> scan(const engine::ReadTransaction& transaction) const override;
-  std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<RowCursor> all_by_id(const engine::ReadTransaction& transaction,
+                                       const std::string& sorting_folder) const override;
   // Memory  some 100 bytes for each row of the largest drawing
   std::unique_ptr<RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<KeyCursor> all_keys(const engine::ReadTransaction& transaction) const override;
@@ -66,6 +67,7 @@ class PackedLayout final : public Layout {
   }
   // The row that an id leads to.
   ComponentRow row_behind(const engine::ReadTransaction& transaction, const IdEntry& entry) const;
+  [[noreturn]] void throw_leads_nowhere(const Uuid& id) const;
 
   bool nulls_not_distinct_;
   engine::Table blocks_;

@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/environment.h"
 #include "packed.h"
 #include "packed_key.h"
 #include "packed_writer.h"
@@ -60,7 +61,7 @@ void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& sou
     engine::TableWriter writer(transaction, ids_.table());
     const auto append = [&](const EncodedBlock& block) { writer.append(block.key, block.bytes); };
     std::optional<Uuid> last;
-    const auto rows = source.all_by_id(from);
+    const auto rows = source.all_by_id(from, transaction.environment()->folder());
     for (ComponentRow row; rows->next(row); watch.on_row()) {
       const RowHash hash = hash_of(row);
       const Uuid id = row.id;  // The row may borrow from the transaction.

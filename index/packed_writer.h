@@ -14,7 +14,7 @@
 #include "engine/memory_reserve.h"
 #include "packed.h"
 #include "packed_ids.h"
-#include "row_blocks.h"
+#include "packed_rows.h"
 #include "row_buffer.h"
 
 namespace piecemark::index {

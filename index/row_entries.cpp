@@ -24,12 +24,12 @@ RowKeys keys_with(const DrawingKey& drawing, RowHash hash) {
 class KeylessBlock {
  public:
   KeylessBlock(std::string_view table, engine::Bytes bytes) : table_(table), bytes_(bytes) {
-    if (bytes.size() < kHashesAt) return;
-    const std::size_t count = engine::load<std::uint16_t>(bytes.data() + kCountAt);
-    const std::size_t texts_end = engine::load<std::uint16_t>(bytes.data() + kTextsEndAt);
-    if (count == 0 || texts_end > bytes.size() || kHashesAt + count * sizeof(RowHash) > texts_end) return;
-    head_ = bytes.substr(kCountAt, texts_end - kCountAt);
-    last_hash_ = engine::load<RowHash>(bytes.data() + kHashesAt + (count - 1) * sizeof(RowHash));
+    if (bytes.size() < kBlockHashesAt) return;
+    const std::size_t count = engine::load<std::uint16_t>(bytes.data() + kBlockCountAt);
+    const std::size_t texts_end = engine::load<std::uint16_t>(bytes.data() + kBlockTextsEndAt);
+    if (count == 0 || texts_end > bytes.size() || kBlockHashesAt + count * sizeof(RowHash) > texts_end) return;
+    head_ = bytes.substr(kBlockCountAt, texts_end - kBlockCountAt);
+    last_hash_ = engine::load<RowHash>(bytes.data() + kBlockHashesAt + (count - 1) * sizeof(RowHash));
   }
 
   // The key of the last block of the drawing, or one that begins as the last row's does and then is greater.
@@ -89,7 +89,7 @@ bool RowEntries::read_without_key(engine::Bytes value, std::vector<DrawingKey>& 
 
 // Where the last row ends so that its checksum holds.
 std::size_t RowEntries::end_of_block(engine::Bytes key, engine::Bytes value) const {
-  for (std::size_t end = value.size(); end > kHashesAt; --end) {
+  for (std::size_t end = value.size(); end > kBlockHashesAt; --end) {
     try {
       const Block block({table(), key}, value.substr(0, end));
       ComponentRow row;

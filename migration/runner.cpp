@@ -124,7 +124,7 @@ class Run {
                    snapshot_,
                    stash_in(transaction_),
                    options_,
-                   engine::os::folder_of(transaction_.environment()->path())},
+                   transaction_.environment()->folder()},
                   receipt_, progress_);
     (route_.is_upgrade() ? step.upgrade : step.downgrade)(work);
     refuse_loss();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstdint>
@@ -59,32 +60,54 @@ std::optional<std::string_view> store_mapped_at(std::uintptr_t address) {
   return std::nullopt;
 }
 
-void write_error(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
-    if (written <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(written));
+// Written with one call, so that nothing of another process comes between.
+class Message {
+ public:
+  Message& operator<<(std::string_view text) {
+    for (const char c : text) {
+      if (size_ < text_.size()) text_[size_++] = c;
+    }
+    return *this;
   }
-}
+  // Nothing that could steer a terminal: what is not plain ASCII becomes '?'.
+  Message& plainly(std::string_view text) {
+    for (const char c : text) *this << (c >= ' ' && c <= '~' ? std::string_view(&c, 1) : "?");
+    return *this;
+  }
+  void write() const {
+    std::string_view rest(text_.data(), size_);
+    while (!rest.empty()) {
+      const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
+      if (written <= 0) return;
+      rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
 
-// Nothing that could steer a terminal: what is not plain ASCII becomes '?'.
-void write_error_plainly(std::string_view text) {
-  for (const char& c : text) write_error(c >= ' ' && c <= '~' ? std::string_view(&c, 1) : "?");
-}
+ private:
+  std::array<char, 8192> text_{};  // has room for the longest path
+  std::size_t size_ = 0;
+};
+
+// Threads that read the same file meet its end together; one of them speaks.
+std::atomic_flag is_being_told;
 
 void on_bus_error(int signal, siginfo_t* info, void*) {
+  if (is_being_told.test_and_set()) {
+    for (;;) ::pause();
+  }
   const auto name = store_mapped_at(reinterpret_cast<std::uintptr_t>(info->si_addr));
   if (!name) {
     std::signal(signal, SIG_DFL);  // Met once more on return.
     return;
   }
-  write_error("piecemark: cannot go on with '");
-  write_error_plainly(*name);
-  write_error(
-      "': io_error\n"
-      "  found      a page that cannot be read any more: the file was cut short while in use, or the disk "
-      "fails\n"
-      "  next       get the file again, or go back to a backup; a transaction that was open is not stored\n");
+  Message message;
+  message << "piecemark: cannot go on with '";
+  message.plainly(*name);
+  message << "': io_error\n"
+             "  found      a page that cannot be read any more: the file was cut short while in use, or the disk "
+             "fails\n"
+             "  next       get the file again, or go back to a backup; a transaction that was open is not stored\n";
+  message.write();
   ::_exit(exit_file_unusable);
 }
 

@@ -142,7 +142,8 @@ class ClusteredLayout::ById final : public RowCursor {
   bool is_started_ = false;
 };
 
-std::unique_ptr<RowCursor> ClusteredLayout::all_by_id(const ReadTransaction& transaction) const {
+std::unique_ptr<RowCursor> ClusteredLayout::all_by_id(const ReadTransaction& transaction,
+                                                      const std::string& /*sorting_folder*/) const {
   return std::make_unique<ById>(*this, transaction);
 }
 

@@ -28,7 +28,8 @@ class ClusteredLayout final : public index::Layout {
   std::unique_ptr<index::RowCursor> scan(const engine::ReadTransaction& transaction) const override {
     return all_by_key(transaction);
   }
-  std::unique_ptr<index::RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<index::RowCursor> all_by_id(const engine::ReadTransaction& transaction,
+                                              const std::string& sorting_folder) const override;
   std::unique_ptr<index::RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<index::KeyCursor> all_keys(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<index::RowCursor> in_drawing(const engine::ReadTransaction& transaction,

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "clustered.h"
+#include "engine/environment.h"
 #include "engine/record.h"
 #include "filling.h"
 
@@ -104,7 +105,7 @@ void ClusteredLayout::fill(WriteTransaction& transaction, const Layout& source,
   {
     Appending ids(transaction, ids_);
     watch.on_pass(FillWatch::Pass::index);
-    const auto rows = source.all_by_id(from);
+    const auto rows = source.all_by_id(from, transaction.environment()->folder());
     for (ComponentRow row; rows->next(row); watch.on_row()) {
       const Uuid id = row.id;
       const std::string key = keys_.of(row);

@@ -189,7 +189,8 @@ class HashedLayout::WithKey final : public RowCursor {
   bool is_started_ = false;
 };
 
-std::unique_ptr<RowCursor> HashedLayout::all_by_id(const ReadTransaction& transaction) const {
+std::unique_ptr<RowCursor> HashedLayout::all_by_id(const ReadTransaction& transaction,
+                                                      const std::string& /*sorting_folder*/) const {
   return std::make_unique<ById>(*this, transaction);
 }
 

@@ -42,9 +42,10 @@ class HashedLayout final : public index::Layout {
                                    const index::InstanceKey& instance) const override;
   std::uint64_t count(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<index::RowCursor> scan(const engine::ReadTransaction& transaction) const override {
-    return all_by_id(transaction);
+    return all_by_id(transaction, {});
   }
-  std::unique_ptr<index::RowCursor> all_by_id(const engine::ReadTransaction& transaction) const override;
+  std::unique_ptr<index::RowCursor> all_by_id(const engine::ReadTransaction& transaction,
+                                              const std::string& sorting_folder) const override;
   // Memory  SortedRows (sorted_rows.h)
   std::unique_ptr<index::RowCursor> all_by_key(const engine::ReadTransaction& transaction) const override;
   std::unique_ptr<index::KeyCursor> all_keys(const engine::ReadTransaction& transaction) const override;

@@ -1,5 +1,4 @@
 // Changes to the hashed layout: row by row, and all at once into empty tables.
-#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -117,7 +116,7 @@ std::unique_ptr<index::LayoutWriter> HashedLayout::writer(WriteTransaction& tran
 // Both indexes are sorted by what the source does not sort by.
 void HashedLayout::fill(WriteTransaction& transaction, const Layout& source,
                         const engine::ReadTransaction& from, const FillWatch& watch) const {
-  const std::string folder = std::filesystem::path(transaction.environment()->path()).parent_path().string();
+  const std::string folder = transaction.environment()->folder();
   engine::Sorter hash_keys(folder);
   engine::Sorter drawing_keys(folder);
   KeySum of_keys;
@@ -140,7 +139,7 @@ void HashedLayout::fill(WriteTransaction& transaction, const Layout& source,
   std::string value;
   Appending records(transaction, rows_);
   watch.on_pass(FillWatch::Pass::rows);
-  const auto rows = source.all_by_id(from);
+  const auto rows = source.all_by_id(from, folder);
   for (ComponentRow row; rows->next(row); watch.on_row()) {
     const Uuid id = row.id;  // The row may borrow from the transaction.
     of_rows.add(CompositeKey::columns_of(row), bytes_of(id));

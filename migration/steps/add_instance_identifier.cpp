@@ -47,13 +47,9 @@ ComponentRow identifier_row(const RowKey& key) {
   return row;
 }
 
-// For what comes back from a Sorter, which may have been in a file.
+// For what comes back from a Sorter.
 void require(bool is_as_written) {
-  if (is_as_written) return;
-  throw Error(ErrorCode::io_error, {"cannot read the temporary file of a migration",
-                                    "other bytes than were written to it",
-                                    {},
-                                    "check the disk, and run the migration again"});
+  if (!is_as_written) engine::throw_changed_while_sorting();
 }
 
 // ---------------------------------------------------------------------------------------------------------- Down
@@ -232,7 +228,7 @@ class WriteWhatStays {
     set_aside.rewind();
     Bytes next;
     bool has_next = set_aside.next(next);
-    const auto rows = source.layout().all_by_id(source.transaction);
+    const auto rows = source.layout().all_by_id(source.transaction, work_.sorting_folder());
     for (ComponentRow row; rows->next(row); work_.progress().advance()) {
       if (has_next && next == engine::bytes_of(row.id)) {
         put({What::row, work_.run(), kAnotherStays, row});
@@ -367,7 +363,7 @@ class Restorer {
     Stash::Waiting returning = work_.waiting(What::row);
     const StepSource& source = work_.source();
     work_.progress().enter(Phase::stash, source.layout().count(source.transaction));
-    const auto rows = source.layout().all_by_id(source.transaction);
+    const auto rows = source.layout().all_by_id(source.transaction, work_.sorting_folder());
     for (ComponentRow row; rows->next(row); work_.progress().advance()) {
       look_before(&row.id, identifiers, returning);
       if (is_at(identifiers, row.id)) {
@@ -406,7 +402,7 @@ class Restorer {
     left_over_.rewind();
     const StepSource& source = work_.source();
     work_.progress().enter(Phase::rows, source.layout().count(source.transaction));
-    const auto rows = source.layout().all_by_id(source.transaction);
+    const auto rows = source.layout().all_by_id(source.transaction, work_.sorting_folder());
     for (ComponentRow row; rows->next(row); work_.progress().advance()) {
       write_returning_before(&row.id, returning);
       while (is_before(identifiers, &row.id)) identifiers.next();

@@ -185,7 +185,7 @@ class LayoutTest : public ::testing::TestWithParam<LayoutCase> {
     ASSERT_EQ(keys, expected_keys);
     std::string by_id;
     for (const auto& [id, row] : model_.rows()) by_id += text_of(row_of(row));
-    ASSERT_EQ(read(layout_->all_by_id(transaction)), by_id);
+    ASSERT_EQ(read(layout_->all_by_id(transaction, environment_->folder())), by_id);
     const Component probe = random_component();
     const auto in_drawing = [&](const Component& row) { return row.drawing_id == probe.drawing_id; };
     const auto of_mark = [&](const Component& row) {
@@ -404,7 +404,7 @@ TEST_P(LayoutTest, DamagedValuesAreReported) {
       // Together, these read all tables.
       ASSERT_EQ(error_of([&] {
                   read(layout_->all_by_key(transaction));
-                  read(layout_->all_by_id(transaction));
+                  read(layout_->all_by_id(transaction, environment_->folder()));
                   layout_->find(transaction, component.drawing_id, component.piece_mark,
                                 component.instance_identifier);
                 }),

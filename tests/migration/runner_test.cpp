@@ -61,7 +61,7 @@ void copy_rows(StepWork& work, const Change& change) {
   const StepSource& source = work.source();
   const auto& target = dynamic_cast<const index::OrderedLayout&>(work.target()->layout());
   index::OrderedBulkWriter writer(target, work.target()->transaction);
-  const auto rows = source.layout().all_by_id(source.transaction);
+  const auto rows = source.layout().all_by_id(source.transaction, work.sorting_folder());
   for (ComponentRow row; rows->next(row);) {
     if (change(row)) writer.add(row);
   }

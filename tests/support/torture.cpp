@@ -1,5 +1,7 @@
 #include "torture.h"
 
+#include <gtest/gtest.h>
+
 #include <cctype>
 #include <cstdlib>
 #include <fstream>
@@ -20,7 +22,8 @@ std::uint64_t torture_seed() {
 
 void report_torture(std::string_view test, std::uint64_t tried, const std::string& outcome) {
   if (const char* const file = std::getenv("PIECEMARK_TORTURE_REPORT")) {
-    std::ofstream(file, std::ios::app) << test << '\t' << tried << '\t' << outcome << '\n';
+    std::ofstream(file, std::ios::app) << test << '\t' << tried << '\t'
+                                       << (::testing::Test::HasFailure() ? "FAILED: " : "") << outcome << '\n';
   }
 }
 

@@ -15,8 +15,8 @@ std::uint64_t tries(std::string_view name, std::uint64_t everyday);
 // Where trials differ by chance, each is made from a seed of its own: this and its number. A failure names it.
 std::uint64_t torture_seed();
 
-// A line of the table: what was tried, how often, and what came of it. Goes to the file named by
-// PIECEMARK_TORTURE_REPORT; nowhere without it.
+// A line of the table: what was tried, how often, and what came of it, which is called failed if the test at hand has
+// failed by then. Goes to the file named by PIECEMARK_TORTURE_REPORT; nowhere without it.
 void report_torture(std::string_view test, std::uint64_t tried, const std::string& outcome);
 
 }  // namespace piecemark::testing

@@ -1,4 +1,4 @@
-#include "row_blocks.h"
+#include "packed_rows.h"
 
 namespace piecemark::index {
 
