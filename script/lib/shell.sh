@@ -9,12 +9,12 @@ fi
 
 processors() { nproc 2>/dev/null || getconf _NPROCESSORS_ONLN; }
 
-# build PRESET [CMAKE_ARGUMENT...] - configures and builds build/PRESET.
+# build PRESET [BUILD_ARGUMENT...] - configures and builds build/PRESET.
 build() {
   local preset=$1
   shift
-  cmake --preset "$preset" --log-level=WARNING "$@"
-  cmake --build --preset "$preset" --parallel "$(processors)"
+  cmake --preset "$preset" --log-level=WARNING
+  cmake --build --preset "$preset" --parallel "$(processors)" "$@"
 }
 
 # run_tests PRESET [CTEST_ARGUMENT...]

@@ -61,7 +61,8 @@ void print(const Tally& tally) {
 // and others at equal distances.
 std::vector<std::uint64_t> points(std::uint64_t calls, std::uint64_t runs_max) {
   constexpr std::uint64_t kLast = 8;
-  const std::uint64_t stride = calls <= runs_max ? 1 : calls / (runs_max - kLast) + 1;
+  const std::uint64_t spread = runs_max > kLast ? runs_max - kLast : 1;
+  const std::uint64_t stride = calls <= runs_max ? 1 : calls / spread + 1;
   if (stride > 1) std::printf("every %luth of %lu calls, and the last %lu\n", stride, calls, kLast);
   std::vector<std::uint64_t> chosen;
   for (std::uint64_t nth = 1; nth <= calls; ++nth) {
