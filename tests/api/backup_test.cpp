@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <thread>
 
@@ -91,15 +90,7 @@ TEST_F(BackupTest, RefusesATakenNameAndLeavesNothingElsewhere) {
 TEST_F(BackupTest, OfADamagedFileIsRefusedAndLeavesNothing) {
   const TemporaryFolder original;
   const std::string path = original.path("site.pmk");
-  {
-    Store store = Store::create(path);
-    WriteTxn txn = store.write();
-    txn.insert_drawing({.id = kDrawing, .name = "the name of a drawing"});
-    txn.commit();
-  }
-  std::string bytes = read_file(path);
-  bytes[bytes.rfind("the name of a drawing")] = 'T';
-  std::ofstream(path, std::ios::binary) << bytes;
+  create_damaged(path);
   const Store store = Store::open(path, {.read_only = true});
   EXPECT_EQ(error_of([&] { store.backup(out_); }), ErrorCode::corrupt_record);
   EXPECT_EQ(names_in(folder_), std::set<std::string>());

@@ -198,15 +198,8 @@ TEST(Compaction, WaitsForTheWriterAndSaysWhoItIs) {
 TEST(Compaction, OfADamagedFileIsRefusedAndLeavesIt) {
   const TemporaryFolder folder;
   const std::string path = folder.path("site.pmk");
-  {
-    Store store = Store::create(path);
-    WriteTxn txn = store.write();
-    txn.insert_drawing({.id = kDrawing, .name = "the name of a drawing"});
-    txn.commit();
-  }
-  std::string bytes = read_file(path);
-  bytes[bytes.rfind("the name of a drawing")] = 'T';
-  std::ofstream(path, std::ios::binary) << bytes;
+  create_damaged(path);
+  const std::string bytes = read_file(path);
   const ino_t inode = inode_of(path);
   Store store = Store::open(path);
   EXPECT_EQ(error_of([&] { store.compact(); }), ErrorCode::corrupt_record);

@@ -1,6 +1,7 @@
 // A store to test with, and short ways to fill and to read it.
 #pragma once
 
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -91,6 +92,19 @@ class Site {
   std::string path = folder.path("site.pmk");
   Store store;
 };
+
+// A store with a drawing whose record is damaged.
+inline void create_damaged(const std::string& path) {
+  {
+    Store store = Store::create(path);
+    WriteTxn txn = store.write();
+    txn.insert_drawing({.id = kDrawing, .name = "the name of a drawing"});
+    txn.commit();
+  }
+  std::string bytes = read_file(path);
+  bytes[bytes.rfind("the name of a drawing")] = 'T';
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 
 // The violation that the call fails with; an empty one if it succeeds.
 template <class Call>

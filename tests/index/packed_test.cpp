@@ -59,6 +59,27 @@ TEST_F(PackedLayoutTest, ChangeOfARowThatItsBlockHasLostIsReported) {
   }
 }
 
+TEST_F(PackedLayoutTest, RowsByIdAreThoseOfBothTables) {
+  const auto read_all = [&](engine::WriteTransaction& transaction) {
+    const auto rows = layout_.all_by_id(transaction, environment_->folder());
+    std::string marks;
+    for (ComponentRow row; rows->next(row);) marks += std::string(row.piece_mark) + " ";
+    return marks;
+  };
+  for (const auto& [lost, is_refused] : {std::pair(ids_, true), {blocks_, true}, {engine::Table(), false}}) {
+    engine::WriteTransaction transaction = environment_->begin_write();
+    insert(transaction, girder(2, numbered(8)));
+    insert(transaction, girder(1, numbered(9)));
+    if (is_refused) transaction.clear(lost);
+    insert(transaction, girder(3, Uuid{}));
+    if (is_refused) {
+      EXPECT_EQ(error_of([&] { read_all(transaction); }), ErrorCode::corrupt_record) << lost.name;
+    } else {
+      EXPECT_EQ(read_all(transaction), "G1 G2 G3 ");
+    }
+  }
+}
+
 // A changed byte in the id of a row must not delete the entry of another one.
 TEST_F(PackedLayoutTest, DamagedRowKeepsItsDrawingFromBeingDeleted) {
   engine::WriteTransaction transaction = environment_->begin_write();
