@@ -84,10 +84,9 @@ void Sorter::add(Bytes record) {
 }
 
 void Sorter::sort_records() {
-  std::sort(records_.begin(), records_.end(),
-            [this](const Record& a, const Record& b) {
-              return a.beginning != b.beginning ? a.beginning < b.beginning : bytes_of(a) < bytes_of(b);
-            });
+  std::sort(records_.begin(), records_.end(), [this](const Record& a, const Record& b) {
+    return a.beginning != b.beginning ? a.beginning < b.beginning : bytes_of(a) < bytes_of(b);
+  });
 }
 
 void Sorter::spill() {

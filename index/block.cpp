@@ -180,7 +180,8 @@ std::size_t Block::lower_bound(RowHash hash) const {
 
 std::uint16_t Block::start_of(std::size_t row) const {
   constexpr std::size_t kBytesBefore = sizeof(RowHash) + sizeof(std::uint32_t);
-  return load<std::uint16_t>(bytes_.data() + kBlockHashesAt + count_ * kBytesBefore + row * sizeof(std::uint16_t));
+  return load<std::uint16_t>(bytes_.data() + kBlockHashesAt + count_ * kBytesBefore +
+                             row * sizeof(std::uint16_t));
 }
 
 Bytes Block::row_bytes(std::size_t row) const {

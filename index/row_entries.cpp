@@ -27,7 +27,8 @@ class KeylessBlock {
     if (bytes.size() < kBlockHashesAt) return;
     const std::size_t count = engine::load<std::uint16_t>(bytes.data() + kBlockCountAt);
     const std::size_t texts_end = engine::load<std::uint16_t>(bytes.data() + kBlockTextsEndAt);
-    if (count == 0 || texts_end > bytes.size() || kBlockHashesAt + count * sizeof(RowHash) > texts_end) return;
+    if (count == 0 || texts_end > bytes.size() || kBlockHashesAt + count * sizeof(RowHash) > texts_end)
+      return;
     head_ = bytes.substr(kBlockCountAt, texts_end - kBlockCountAt);
     last_hash_ = engine::load<RowHash>(bytes.data() + kBlockHashesAt + (count - 1) * sizeof(RowHash));
   }

@@ -103,10 +103,12 @@ void on_bus_error(int signal, siginfo_t* info, void*) {
   Message message;
   message << "piecemark: cannot go on with '";
   message.plainly(*name);
-  message << "': io_error\n"
-             "  found      a page that cannot be read any more: the file was cut short while in use, or the disk "
-             "fails\n"
-             "  next       get the file again, or go back to a backup; a transaction that was open is not stored\n";
+  message
+      << "': io_error\n"
+         "  found      a page that cannot be read any more: the file was cut short while in use, or the disk "
+         "fails\n"
+         "  next       get the file again, or go back to a backup; a transaction that was open is not "
+         "stored\n";
   message.write();
   ::_exit(exit_file_unusable);
 }

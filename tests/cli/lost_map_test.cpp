@@ -10,8 +10,8 @@
 namespace piecemark {
 namespace {
 
-using testing::Finished;
 using ::testing::EndsWith;
+using testing::Finished;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::TemporaryFolder;
@@ -47,12 +47,13 @@ class LostMapTest : public ::testing::Test {
     EXPECT_EQ(finished.status, 3);
     EXPECT_THAT(
         finished.err,
-        EndsWith("piecemark: cannot go on with '" + file_ +
-                 "': io_error\n"
-                 "  found      a page that cannot be read any more: the file was cut short while in use, or the "
-                 "disk fails\n"
-                 "  next       get the file again, or go back to a backup; a transaction that was open is not "
-                 "stored\n"));
+        EndsWith(
+            "piecemark: cannot go on with '" + file_ +
+            "': io_error\n"
+            "  found      a page that cannot be read any more: the file was cut short while in use, or the "
+            "disk fails\n"
+            "  next       get the file again, or go back to a backup; a transaction that was open is not "
+            "stored\n"));
     EXPECT_THAT(finished.err, Not(HasSubstr("cannot go on with 'piecemark")));
   }
 

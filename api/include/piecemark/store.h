@@ -32,7 +32,7 @@ struct OpenOptions {
   bool read_only = false;
   // Skips the walk over all pages that keeps a damaged or hostile file from being mapped. Only for files that
   // nobody else could have touched: LMDB crashes on bytes that are wrong, or writes where it should not. Checksums are
-  // checked all the same. bench/open_benchmark compares the two.
+  // checked all the same. bench/checks_benchmark compares the two.
   bool trusted = false;
   // Writes a file of an older format as it is, for programs that feed old apps. Without it, write() asks for
   // an upgrade.
