@@ -35,6 +35,9 @@ class Life {
       case 1:
         drop_stash(store_, below(2) == 0 ? DropStash::everything : DropStash::left_over);
         return;
+      case 2:
+        store_.compact();
+        return;
       default:
         change();
     }
@@ -120,6 +123,8 @@ TEST(ValidFiles, PassTheCheckAfterEveryCommit) {
     }
     life.copy_to(folder.path("copy.pmk"));
     ASSERT_EQ(damage_of(folder.path("copy.pmk")), "sound") << "copy, seed " << seed;
+    life.store().backup(folder.path("backup.pmk"));
+    ASSERT_EQ(damage_of(folder.path("backup.pmk")), "sound") << "backup, seed " << seed;
     ASSERT_TRUE(verify(life.store().read()).is_clean()) << "seed " << seed;
     ++done;
   }
