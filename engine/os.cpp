@@ -148,17 +148,20 @@ std::error_code facts_of(const File& file, FileFacts& facts) {
   return {};
 }
 
+bool can_create_in(const std::string& folder) {
+  return ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 bool can_write_or_create(const std::string& path) {
   if (::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0) return true;
-  if (errno != ENOENT) return false;
-  return ::faccessat(AT_FDCWD, folder_of(path).c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  return errno == ENOENT && can_create_in(folder_of(path));
 }
 
 bool can_replace(const std::string& path) {
   const std::string folder = folder_of(path);
   struct stat of_folder {};
   struct stat of_file {};
-  if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return false;
+  if (!can_create_in(folder)) return false;
   if (::stat(folder.c_str(), &of_folder) != 0 || (of_folder.st_mode & S_ISVTX) == 0) return true;
   const uid_t user = ::geteuid();
   if (user == 0 || user == of_folder.st_uid) return true;

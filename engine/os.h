@@ -58,6 +58,8 @@ std::error_code open_file(const std::string& path, Access access, File& file);
 std::error_code facts_of(const std::string& path, FileFacts& facts);  // follows symbolic links
 std::error_code facts_of_link(const std::string& path, FileFacts& facts);
 std::error_code facts_of(const File& file, FileFacts& facts);
+// Whether this process may make files in the folder.
+bool can_create_in(const std::string& folder);
 // Whether the file could be opened for writing, or made where it is missing. Does not open it.
 bool can_write_or_create(const std::string& path);
 // Whether the folder lets this process put another file in the place of this one.

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "engine/key.h"
-#include "engine/sorter.h"
 #include "packed_key.h"
 #include "packed_rows.h"
+#include "row_sorter.h"
 
 namespace piecemark::index {
 namespace {
@@ -199,24 +199,18 @@ class PackedLayout::ById final : public RowCursor {
  public:
   ById(const PackedLayout& layout, const ReadTransaction& transaction, const std::string& sorting_folder)
       : layout_(layout), ids_(transaction, layout.ids_), rows_(sorting_folder) {
-    std::string record;
     Rows rows(layout, transaction);
-    for (ComponentRow row; rows.next(row);) {
-      record.assign(bytes_of(row.id));
-      engine::FlatWriter(record, kRowVersion) & row;
-      rows_.add(record);
-    }
+    for (ComponentRow row; rows.next(row);) rows_.add(bytes_of(row.id), row);
     rows_.rewind();
   }
 
   bool next(ComponentRow& row) override {
     IdEntry entry;
     const bool has_entry = ids_.next(entry);
-    Bytes record;
-    const bool has_row = rows_.next(record);
-    if (has_row) read(record, row);
+    const bool has_row = rows_.next(row);
     if (has_entry && (!has_row || entry.id < row.id)) layout_.throw_leads_nowhere(entry.id);
-    if (has_row && (!has_entry || row.id < entry.id)) throw_without_entry(row.id);
+    if (has_row && (!has_entry || row.id < entry.id))
+      IdBlocks::throw_missing(layout_.ids_.table(), {row.id, {}, 0});
     if (has_row && (entry.drawing != row.drawing_id || entry.hash != layout_.hash_of(row))) {
       layout_.throw_leads_nowhere(row.id);
     }
@@ -224,22 +218,9 @@ class PackedLayout::ById final : public RowCursor {
   }
 
  private:
-  static constexpr unsigned kRowVersion = 1;  // of the class, with an instance identifier
-
-  static void read(Bytes record, ComponentRow& row) {
-    row.id = engine::uuid_from(record.substr(0, sizeof(Uuid)));
-    engine::FlatReader reader(record.substr(sizeof(Uuid)), kRowVersion);
-    reader& row;
-    if (!reader.complete()) engine::throw_changed_while_sorting();
-  }
-  [[noreturn]] void throw_without_entry(const Uuid& id) const {
-    engine::throw_corrupt_record({layout_.ids_.table().name, bytes_of(id)},
-                                 "no entry for a component that is there");
-  }
-
   const PackedLayout& layout_;
   PackedIds::Cursor ids_;
-  engine::Sorter rows_;
+  RowSorter rows_;
 };
 
 // Rows in the order of their keys: sorts one drawing at a time.

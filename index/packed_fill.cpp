@@ -57,9 +57,7 @@ void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& sou
   RowSum by_id;
   {
     watch.on_pass(FillWatch::Pass::index);
-    BlockPacker<IdBlocks> ids(ids_.table());
-    engine::TableWriter writer(transaction, ids_.table());
-    const auto append = [&](const EncodedBlock& block) { writer.append(block.key, block.bytes); };
+    PackedIds::Filler ids(transaction, ids_);
     std::optional<Uuid> last;
     const auto rows = source.all_by_id(from, transaction.environment()->folder());
     for (ComponentRow row; rows->next(row); watch.on_row()) {
@@ -71,9 +69,9 @@ void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& sou
                              "rows that are not in ascending order, at component " + id.to_string());
       }
       last = id;
-      ids.add({id, row.drawing_id, hash}, kFreshCapacity, append);
+      ids.add({id, row.drawing_id, hash});
     }
-    ids.finish(IdBlocks::scope().last_key, append);
+    ids.finish();
   }
   RowSum by_key;
   Repetition repetition;

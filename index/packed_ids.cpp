@@ -66,6 +66,16 @@ std::optional<Uuid> PackedIds::greatest(const ReadTransaction& transaction) cons
   return entries.back().id;
 }
 
+void PackedIds::Filler::add(const IdEntry& entry) {
+  packer_.add(entry, kFreshCapacity,
+              [&](const EncodedBlock& block) { writer_.append(block.key, block.bytes); });
+}
+
+void PackedIds::Filler::finish() {
+  packer_.finish(IdBlocks::scope().last_key,
+                 [&](const EncodedBlock& block) { writer_.append(block.key, block.bytes); });
+}
+
 bool PackedIds::Cursor::next(IdEntry& entry) {
   if (next_ == entries_.size()) {
     if (!(std::exchange(is_started_, true) ? cursor_.next() : cursor_.first())) return false;

@@ -43,6 +43,21 @@ class PackedIds {
   std::uint64_t count(const engine::ReadTransaction& transaction) const;
   std::optional<Uuid> greatest(const engine::ReadTransaction& transaction) const;
 
+  // Fills an empty table.
+  // Lifetime  ends before its transaction.
+  class Filler {
+   public:
+    Filler(engine::WriteTransaction& transaction, const PackedIds& ids)
+        : packer_(ids.table_), writer_(transaction, ids.table_) {}
+    // In the order of the ids.
+    void add(const IdEntry& entry);
+    void finish();
+
+   private:
+    BlockPacker<IdBlocks> packer_;
+    engine::TableWriter writer_;
+  };
+
   // Entries by id.
   class Cursor {
    public:

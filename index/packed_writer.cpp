@@ -5,6 +5,7 @@
 
 #include "engine/bytes.h"
 #include "engine/environment.h"
+#include "engine/os.h"
 
 namespace piecemark::index {
 namespace {
@@ -12,10 +13,9 @@ namespace {
 using engine::Bytes;
 using engine::bytes_of;
 
-// So much may wait.
-constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
-// Where whole drawings come one after the other, little is to be gained from more than the processor's cache holds.
-constexpr std::size_t kDrawingsBytesMax = std::size_t{2} << 20;
+// Where whole drawings come one after the other, and where rows are sorted later, little is to be gained from more than
+// the processor's cache holds.
+constexpr std::size_t kFewBytes = std::size_t{2} << 20;
 constexpr std::size_t kRowsOfDrawingMin = 8;  // on average
 // After its first flush a transaction is large: it will need memory for pages, so much at a time.
 constexpr std::uint64_t kReservedBytes = std::uint64_t{64} << 20;
@@ -50,7 +50,7 @@ std::optional<Conflict> PackedWriter::insert(const ComponentRow& row) {
 }
 
 void PackedWriter::buffer(RowHash hash, const ComponentRow& row) {
-  if (has_waited_enough(waiting_.begins_run(row.drawing_id))) flush();
+  if (has_waited_enough(waiting_.begins_run(row.drawing_id))) make_room();
   try {
     waiting_.add(hash, row);
     if (is_constrained(row)) by_key_.add(hash_of_key(row.drawing_id, hash), waiting_.rows().size() - 1);
@@ -63,14 +63,16 @@ void PackedWriter::buffer(RowHash hash, const ComponentRow& row) {
 
 bool PackedWriter::has_waited_enough(bool begins_drawing) const {
   const bool are_drawings = begins_drawing && waiting_.rows().size() >= waiting_.runs() * kRowsOfDrawingMin;
-  return waiting_.bytes() > (are_drawings ? kDrawingsBytesMax : kWaitingBytesMax);
+  const bool few_will_do = are_drawings || sorted_;
+  return waiting_.bytes() >
+         (few_will_do ? std::min(kFewBytes, layout_.waiting_bytes_max_) : layout_.waiting_bytes_max_);
 }
 
 void PackedWriter::add_unchecked(const ComponentRow& row) {
   const bool begins_drawing = waiting_.begins_run(row.drawing_id);
   waits_without_ids_ = true;
   waiting_.add(layout_.hash_of(row), row);  // First: the row may borrow from the transaction.
-  if (has_waited_enough(begins_drawing)) flush();
+  if (has_waited_enough(begins_drawing)) write_waiting();
 }
 
 // Ids that ascend, as those that the store generates do, are free without a look.
@@ -88,7 +90,8 @@ bool PackedWriter::is_id_taken(const Uuid& id) {
     by_id_.add(hash_of_id(rows[indexed_by_id_].row.id), indexed_by_id_);
   }
   if (by_id_.find(hash_of_id(id), [&](std::size_t at) { return rows[at].row.id == id; })) return true;
-  if (written_ && !written_->ids.contains(hash_of_id(id))) return false;
+  if (seen_ && !seen_->ids.contains(hash_of_id(id))) return false;
+  write_sorted();
   return layout_.ids_.find(transaction_, id).has_value();
 }
 
@@ -102,9 +105,10 @@ std::optional<Uuid> PackedWriter::holder_of_key(RowHash hash, const ComponentRow
   };
   const auto waiting = by_key_.find(hash_of_key(row.drawing_id, hash), has_key);
   if (waiting) return rows[*waiting].row.id;
-  if (written_ ? !written_->keys.contains(hash_of_key(row.drawing_id, hash)) : !is_stored(row.drawing_id)) {
+  if (seen_ ? !seen_->keys.contains(hash_of_key(row.drawing_id, hash)) : !is_stored(row.drawing_id)) {
     return std::nullopt;
   }
+  write_sorted();
   const auto stored = layout_.find(transaction_, row.drawing_id, row.piece_mark, row.instance_identifier);
   return stored ? std::optional(stored->id) : std::nullopt;
 }
@@ -122,20 +126,104 @@ bool PackedWriter::is_stored(const DrawingKey& drawing) {
 }
 
 void PackedWriter::flush() {
-  if (waiting_.rows().empty()) return;
-  if (flushed_bytes_ > reserved_bytes_) {
-    reserve_.emplace(transaction_.environment()->memory_to_reserve(kReservedBytes));
-    reserved_bytes_ += kReservedBytes;
+  if (sorted_) {
+    sort_waiting();
+    write_sorted();
+  } else {
+    write_waiting();
   }
+}
+
+void PackedWriter::make_room() {
+  if (flushed_bytes_ == 0 && !sorted_) begin_random_load();
+  if (!sorted_) return write_waiting();
+  sort_waiting();
+  if (!seen_) write_sorted();  // Too many to go on like that.
+}
+
+void PackedWriter::begin_random_load() {
+  const bool is_empty = transaction_.entries(layout_.ids_.table()) == 0;
+  if (!is_empty || waiting_.bytes() <= layout_.waiting_bytes_max_) return;
+  const std::string folder = transaction_.environment()->folder();
+  seen_ = std::make_unique<Seen>();
+  if (engine::os::can_create_in(folder)) sorted_ = std::make_unique<Sorted>(folder);
+}
+
+void PackedWriter::write_waiting() {
+  if (waiting_.rows().empty()) return;
   try {
-    note_written();
+    note_hashes();
     if (!waits_without_ids_) write_ids();
-    write_blocks();
+    write_blocks(waiting_);
   } catch (...) {
     transaction_.give_up();
     throw;
   }
-  flushed_bytes_ += waiting_.bytes();
+  forget_waiting();
+}
+
+void PackedWriter::sort_waiting() {
+  try {
+    note_hashes();
+    std::string entry;
+    for (const HashedRow& row : waiting_.rows()) {
+      sorted_->rows.add(RowBlocks::key_of(row).bytes(), row.row);
+      entry.assign(bytes_of(row.row.id));
+      sorted_->ids.add(entry.append(PackedKey(row.row.drawing_id, row.hash).bytes()));
+    }
+  } catch (...) {
+    transaction_.give_up();
+    throw;
+  }
+  forget_waiting();
+}
+
+// Rows that wait in memory go on waiting.
+void PackedWriter::write_sorted() {
+  if (!sorted_) return;
+  try {
+    write_sorted_rows();
+    PackedIds::Filler ids(transaction_, layout_.ids_);
+    sorted_->ids.rewind();
+    for (Bytes entry; sorted_->ids.next(entry);) {
+      IdEntry id{engine::uuid_from(entry), {}, 0};
+      if (!PackedKey::read(entry.substr(sizeof(Uuid)), id.drawing, id.hash))
+        engine::throw_changed_while_sorting();
+      ids.add(id);
+    }
+    ids.finish();
+  } catch (...) {
+    transaction_.give_up();
+    throw;
+  }
+  sorted_.reset();
+  asked_.reset();
+}
+
+void PackedWriter::write_sorted_rows() {
+  RowBuffer rows;
+  sorted_->rows.rewind();
+  for (ComponentRow row; sorted_->rows.next(row);) {
+    const std::size_t bytes_max = rows.begins_run(row.drawing_id) ? kFewBytes : layout_.waiting_bytes_max_;
+    if (rows.bytes() > bytes_max) {
+      write_blocks(rows);
+      rows.clear();
+    }
+    rows.add(layout_.hash_of(row), row);
+  }
+  write_blocks(rows);
+}
+
+void PackedWriter::note_hashes() {
+  if (!seen_) return;
+  for (const HashedRow& row : waiting_.rows()) {
+    seen_->ids.add(hash_of_id(row.row.id));
+    seen_->keys.add(hash_of_key(row.row.drawing_id, row.hash));
+  }
+  if (seen_->ids.count() > WrittenHashes::kMost) seen_.reset();
+}
+
+void PackedWriter::forget_waiting() {
   waiting_.clear();
   by_id_.clear();
   indexed_by_id_ = 0;
@@ -143,16 +231,12 @@ void PackedWriter::flush() {
   asked_.reset();
 }
 
-void PackedWriter::note_written() {
-  const bool is_random_load = flushed_bytes_ == 0 && waiting_.bytes() > kWaitingBytesMax &&
-                              !waits_without_ids_ && transaction_.entries(layout_.ids_.table()) == 0;
-  if (is_random_load) written_ = std::make_unique<Written>();
-  if (!written_) return;
-  for (const HashedRow& row : waiting_.rows()) {
-    written_->ids.add(hash_of_id(row.row.id));
-    written_->keys.add(hash_of_key(row.row.drawing_id, row.hash));
+void PackedWriter::reserve_memory(const RowBuffer& buffer) {
+  if (flushed_bytes_ > reserved_bytes_) {
+    reserve_.emplace(transaction_.environment()->memory_to_reserve(kReservedBytes));
+    reserved_bytes_ += kReservedBytes;
   }
-  if (written_->ids.count() > WrittenHashes::kMost) written_.reset();
+  flushed_bytes_ += buffer.bytes();
 }
 
 void PackedWriter::write_ids() {
@@ -172,10 +256,11 @@ void PackedWriter::change_ids(BlockChange change, std::vector<IdEntry>& entries)
   ids_.change(change, IdBlocks::scope(), pointers.data(), pointers.data() + pointers.size());
 }
 
-void PackedWriter::write_blocks() {
+void PackedWriter::write_blocks(const RowBuffer& buffer) {
+  reserve_memory(buffer);
   RowPointers rows;
-  rows.reserve(waiting_.rows().size());
-  for (const HashedRow& row : waiting_.rows()) rows.push_back(&row);
+  rows.reserve(buffer.rows().size());
+  for (const HashedRow& row : buffer.rows()) rows.push_back(&row);
   std::sort(rows.begin(), rows.end(), [](const HashedRow* a, const HashedRow* b) {
     return a->row.drawing_id != b->row.drawing_id ? is_before(a->row.drawing_id, b->row.drawing_id) : *a < *b;
   });

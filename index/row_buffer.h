@@ -70,8 +70,8 @@ class RowIndex {
   std::size_t count_ = 0;
 };
 
-// Hashes of rows that this transaction has written to a layout that was empty before: what is not among them is not
-// stored. Serves loads in random order, where a look into the tree for each row would cost more than all else.
+// Hashes of rows that this transaction has taken from memory, for a layout that was empty before: what is not among them
+// is not stored. Serves loads in random order, where a look into the tree for each row would cost more than all else.
 class WrittenHashes {
  public:
   // Too many to be worth the memory, 16 to 32 bytes each.

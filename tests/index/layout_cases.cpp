@@ -14,6 +14,7 @@ LayoutCases layout_cases() {
               shipped_layout("packed_with_2_bits_of_hash", 3, false, 2),
               shipped_layout("packed_without_hash", 3, false, 0),
               shipped_layout("packed_without_hash_nulls_not_distinct", 3, true, 0),
+              shipped_layout("packed_sorting_all_it_can", 3, false, 32, 1),
           }};
 }
 

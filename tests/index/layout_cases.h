@@ -10,6 +10,7 @@
 
 #include "index/format.h"
 #include "index/layout.h"
+#include "index/packed.h"
 
 namespace piecemark::index {
 
@@ -33,6 +34,7 @@ LayoutCases layout_cases();
 
 // A layout of the library, under the name of the format, or under another one.
 LayoutCase shipped_layout(const std::string& name, std::uint32_t format, bool nulls_not_distinct,
-                          unsigned hash_bits = 32);
+                          unsigned hash_bits = 32,
+                          std::size_t waiting_bytes_max = PackedLayout::kWaitingBytesMax);
 
 }  // namespace piecemark::index

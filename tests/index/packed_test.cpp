@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <vector>
+
 #include "index/packed_key.h"
 #include "index/tables.h"
 #include "tests/support/temporary.h"
@@ -78,6 +83,53 @@ TEST_F(PackedLayoutTest, RowsByIdAreThoseOfBothTables) {
       EXPECT_EQ(read_all(transaction), "G1 G2 G3 ");
     }
   }
+}
+
+// Rows that come to an empty layout in random order are sorted before they are written. What is in the way of another
+// row is seen all the same.
+TEST_F(PackedLayoutTest, RandomLoadKeepsIdsAndKeysUnique) {
+  constexpr std::uint32_t kRows = 3000;
+  constexpr std::uint32_t kDrawings = 7;
+  const auto row = [](std::uint32_t number) {
+    Component component = girder(number, numbered(number % kDrawings));
+    component.instance_identifier = "1";
+    return component;
+  };
+  std::vector<std::uint32_t> numbers(kRows);
+  std::iota(numbers.begin(), numbers.end(), 1);
+  std::shuffle(numbers.begin(), numbers.end(), std::mt19937_64(7));
+
+  const PackedLayout sorting(false, blocks_, ids_, {}, 1);
+  engine::WriteTransaction transaction = environment_->begin_write();
+  const auto writer = sorting.writer(transaction);
+  for (std::uint32_t i = 0; i < kRows; ++i) {
+    const Component added = row(numbers[i]);
+    ASSERT_FALSE(writer->insert(row_of(added)));
+    if (i % 1000 != 999) continue;
+    const std::uint32_t earlier = numbers[i / 2];
+    const Component again = girder(earlier, numbered(0));
+    const auto same_id = writer->insert(row_of(again));
+    ASSERT_TRUE(same_id);
+    EXPECT_EQ(same_id->on, Conflict::On::id);
+    Component in_the_way = row(earlier);
+    in_the_way.id = numbered(kRows + 1);
+    const auto same_key = writer->insert(row_of(in_the_way));
+    ASSERT_TRUE(same_key);
+    EXPECT_EQ(same_key->on, Conflict::On::key);
+    EXPECT_EQ(same_key->existing, numbered(earlier));
+  }
+  writer->flush();
+
+  const auto rows = layout_.all_by_id(transaction, environment_->folder());
+  std::uint32_t number = 0;
+  for (ComponentRow read; rows->next(read);) {
+    ASSERT_EQ(read.id, numbered(++number));
+    EXPECT_EQ(read.drawing_id, numbered(number % kDrawings));
+    EXPECT_EQ(read.piece_mark, "G" + std::to_string(number));
+  }
+  EXPECT_EQ(number, kRows);
+  layout_.verify(
+      transaction, [](const ComponentRow&) {}, [](const std::string& problem) { ADD_FAILURE() << problem; });
 }
 
 // A changed byte in the id of a row must not delete the entry of another one.
