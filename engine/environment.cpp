@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,16 @@ constexpr mdb_mode_t kFileMode = 0664;
 std::string quoted(const std::string& path) {
   return "'" + path + "'";
 }
+
+// The lock file says what cannot be of this data file.
+class UnsettledLockFile final : public Error {
+ public:
+  UnsettledLockFile(const std::string& path, std::string found)
+      : Error(ErrorCode::unsafe_lock_file, {"cannot open " + quoted(path),
+                                            std::move(found),
+                                            {},
+                                            "end the programs that have it open, then open it again"}) {}
+};
 
 }  // namespace
 
@@ -81,8 +93,17 @@ Environment::Environment(std::string path, const EnvironmentOptions& options)
 std::shared_ptr<Environment> Environment::open(const std::string& path,
                                                std::span<const std::string_view> tables,
                                                const EnvironmentOptions& options) {
+  // A process that is killed while it makes the lock file leaves half of it to those who open the store at that moment.
+  // All of them let go of it, and the next one makes it anew.
+  constexpr std::uint32_t kPatienceMs = 500;
+  const Deadline deadline = deadline_in(kPatienceMs);
   for (;;) {
-    if (auto opened = open_as_it_is(path, tables, options)) return opened;
+    try {
+      if (auto opened = open_as_it_is(path, tables, options)) return opened;
+    } catch (const UnsettledLockFile&) {
+      if (std::chrono::steady_clock::now() >= deadline) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
 }
 
@@ -145,7 +166,7 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
     if (is_alone && !options_.trusted) check_pages("open");
     if (!reads_without_lock_file_) prepare_lock_file(is_alone);
     open_map();
-    if (is_alone && !reads_without_lock_file_) require_own_lock_table(noted_commit(), 1);
+    if (!reads_without_lock_file_) require_own_lock_table(noted_commit(), 1);
     open_tables(tables);
   } catch (...) {
     if (is_alone) os::unlock(file_);
@@ -186,17 +207,16 @@ std::uint64_t Environment::noted_commit() {
 }
 
 // LMDB keeps the number of the last commit in the lock file. If the data file was replaced while another process still
-// had the old one open, that number is of another file, and a writer that believed it would damage this one. A number
-// that is one behind may also be that of a writer who was killed before it could note its commit.
+// had the old one open, that number is of another file, and a writer that believed it would damage this one. It is 0
+// until whoever makes the lock file has looked into the data file. A number that is one behind may also be that of a
+// writer who was killed before it could note its commit, or is about to.
 void Environment::require_own_lock_table(std::uint64_t noted, std::uint64_t behind_max) const {
   MDB_envinfo info{};
   mdb_env_info(handle_, &info);
-  if (noted <= info.me_last_txnid && info.me_last_txnid - noted <= behind_max) return;
-  throw Error(ErrorCode::unsafe_lock_file,
-              {"cannot open " + quoted(path_),
-               "a lock file of another data file: a process still has the file open that was here before",
-               {},
-               "end the programs that have it open, then open it again"});
+  const bool is_noted = noted > 0 || info.me_last_txnid == 0;
+  if (is_noted && noted <= info.me_last_txnid && info.me_last_txnid - noted <= behind_max) return;
+  throw UnsettledLockFile(
+      path_, "a lock file of another data file: a process still has the file open that was here before");
 }
 
 void Environment::open_file() {
@@ -268,6 +288,9 @@ void Environment::open_map(unsigned more_flags) {
   const int code = mdb_env_open(handle_, path_.c_str(), flags, kFileMode);
   if (code != MDB_SUCCESS) {
     mdb_env_close(std::exchange(handle_, nullptr));
+    // It is not the data file: that has been looked at.
+    if (code == MDB_INVALID || code == MDB_VERSION_MISMATCH)
+      throw UnsettledLockFile(path_, "a lock file that is half made, or of another version of LMDB");
     check(code, attempted, path_);
   }
 }

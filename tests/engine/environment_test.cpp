@@ -38,6 +38,28 @@ class EnvironmentTest : public ::testing::Test {
     transaction.commit();
   }
 
+  // A process that holds the lock file as those do who have the store open, and ends by itself.
+  pid_t hold_lock_file_for(std::chrono::milliseconds time) const {
+    std::array<int, 2> ready{};
+    EXPECT_EQ(::pipe(ready.data()), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      struct flock lock {};
+      lock.l_type = F_RDLCK;
+      lock.l_whence = SEEK_SET;
+      lock.l_len = 1;
+      const int file = ::open((path_ + "-lock").c_str(), O_RDWR);
+      const bool is_held = ::fcntl(file, F_SETLK, &lock) == 0 && ::write(ready[1], "x", 1) == 1;
+      if (is_held) std::this_thread::sleep_for(time);
+      ::_exit(is_held ? 0 : 1);
+    }
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    return child;
+  }
+
   TemporaryFolder folder_;
   std::string path_ = folder_.path("store");
 };
@@ -221,6 +243,36 @@ TEST_F(EnvironmentTest, FileThatReplacesOneInUseIsRefusedUntilThatIsClosed) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   put(*open(), "key", "new");
+}
+
+// Another process holds a lock file that it has not finished when it is killed: it is half made for all who met it there,
+// until they let go of it.
+TEST_F(EnvironmentTest, LockFileThatWasLeftHalfMadeIsMadeAnew) {
+  for (const int commits : {0, 1, 4}) {
+    for (const bool has_magic : {false, true}) {
+      fs::remove(path_);
+      fs::remove(path_ + "-lock");
+      Environment::create(path_, kTables, [](WriteTransaction& transaction) {
+        transaction.put(transaction.environment()->table(0), "key", "0");
+      });
+      for (int i = 1; i <= commits; ++i) put(*open(), "key", std::to_string(i));
+      static_cast<void>(open());
+      std::string half = testing::read_file(path_ + "-lock");
+      constexpr std::size_t kNotedAt = 8;
+      if (has_magic) {
+        half.replace(kNotedAt, sizeof(std::uint64_t), sizeof(std::uint64_t), '\0');
+      } else {
+        half.assign(half.size(), '\0');
+      }
+      folder_.write("store-lock", half);
+      const pid_t child = hold_lock_file_for(std::chrono::milliseconds(100));
+      for (const bool is_read_only : {true, false}) {
+        const auto environment = open({.read_only = is_read_only});
+        EXPECT_EQ(environment->begin_read().get(environment->table(0), "key"), std::to_string(commits));
+      }
+      ::waitpid(child, nullptr, 0);
+    }
+  }
 }
 
 TEST_F(EnvironmentTest, FilesThatCannotBeLockedSafelyAreRefused) {
