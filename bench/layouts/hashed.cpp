@@ -190,7 +190,7 @@ class HashedLayout::WithKey final : public RowCursor {
 };
 
 std::unique_ptr<RowCursor> HashedLayout::all_by_id(const ReadTransaction& transaction,
-                                                      const std::string& /*sorting_folder*/) const {
+                                                   const std::string& /*sorting_folder*/) const {
   return std::make_unique<ById>(*this, transaction);
 }
 

@@ -22,8 +22,9 @@ std::uint64_t torture_seed() {
 
 void report_torture(std::string_view test, std::uint64_t tried, const std::string& outcome) {
   if (const char* const file = std::getenv("PIECEMARK_TORTURE_REPORT")) {
-    std::ofstream(file, std::ios::app) << test << '\t' << tried << '\t'
-                                       << (::testing::Test::HasFailure() ? "FAILED: " : "") << outcome << '\n';
+    std::ofstream(file, std::ios::app)
+        << test << '\t' << tried << '\t' << (::testing::Test::HasFailure() ? "FAILED: " : "") << outcome
+        << '\n';
   }
 }
 
