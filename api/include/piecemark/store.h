@@ -81,7 +81,7 @@ class PIECEMARK_API Store {
   // Opens an existing file. Never upgrades it: a file of an older format can be read as it is.
   // Errors  file_not_found, permission_denied, not_a_store, unsupported_container, format_too_new, corrupt_file,
   //         unsafe_lock_file, busy
-  // Cost    about 0.2 ms, and some 0.3 ms a MB for the walk over the pages, unless the file is trusted or another
+  // Cost    about 0.2 ms, and up to 0.3 ms a MB for the walk over the pages, unless the file is trusted or another
   //         process is writing it just then
   static Store open(const std::string& path, const OpenOptions& options = {});
 
