@@ -77,7 +77,7 @@ class Files {
   }
 
   std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("open_benchmark." + std::to_string(::getpid()));
+      std::filesystem::temp_directory_path() / ("checks_benchmark." + std::to_string(::getpid()));
   std::map<std::int64_t, std::string> files_;
 };
 

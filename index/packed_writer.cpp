@@ -220,7 +220,7 @@ void PackedWriter::note_hashes() {
     seen_->ids.add(hash_of_id(row.row.id));
     seen_->keys.add(hash_of_key(row.row.drawing_id, row.hash));
   }
-  if (seen_->ids.count() > WrittenHashes::kMost) seen_.reset();
+  if (seen_->ids.count() > SeenHashes::kMost) seen_.reset();
 }
 
 void PackedWriter::forget_waiting() {

@@ -87,8 +87,8 @@ class PackedWriter final : public LayoutWriter {
 
   // Of a load in random order.
   struct Seen {
-    WrittenHashes ids;
-    WrittenHashes keys;
+    SeenHashes ids;
+    SeenHashes keys;
   };
   std::unique_ptr<Seen> seen_;  // rows that were sorted or written
   struct Sorted {

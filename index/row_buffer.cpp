@@ -62,13 +62,13 @@ void RowIndex::add(std::uint64_t hash, std::size_t row) {
   ++count_;
 }
 
-std::size_t WrittenHashes::slot_of(std::uint64_t hash) const {
+std::size_t SeenHashes::slot_of(std::uint64_t hash) const {
   std::size_t at = hash & (slots_.size() - 1);
   while (slots_[at] != 0 && slots_[at] != hash) at = (at + 1) & (slots_.size() - 1);
   return at;
 }
 
-void WrittenHashes::add(std::uint64_t hash) {
+void SeenHashes::add(std::uint64_t hash) {
   if (2 * (count_ + 1) > slots_.size()) {
     std::vector<std::uint64_t> old(2 * slots_.size());
     old.swap(slots_);

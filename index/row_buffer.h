@@ -72,7 +72,7 @@ class RowIndex {
 
 // Hashes of rows that this transaction has taken from memory, for a layout that was empty before: what is not among them
 // is not stored. Serves loads in random order, where a look into the tree for each row would cost more than all else.
-class WrittenHashes {
+class SeenHashes {
  public:
   // Too many to be worth the memory, 16 to 32 bytes each.
   static constexpr std::size_t kMost = std::size_t{1} << 22;
