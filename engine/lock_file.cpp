@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <span>
 
 #include "bytes.h"
-#include "os.h"
+#include "lmdb_error.h"
 #include "piecemark/error.h"
+#include "record.h"
 
 namespace piecemark::engine {
 namespace {
@@ -16,6 +16,13 @@ constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::size_t kHeadingBytes = 64;  // Beyond the place where LMDB's data files have the same magic.
 constexpr std::uint64_t kReaderBytes = 64;
 constexpr std::uint64_t kTableHeadingBytes = 128;
+constexpr std::uint64_t kSlotsBytes = kTableHeadingBytes + (kReadersMax - 1) * kReaderBytes;
+static_assert(kSlotsBytes + 2 * kReadersMax * kReaderBytes / 2 <= SharedState::kOffset);
+
+constexpr os::ByteRange kFirstByte{0, 1};
+// Beyond the end of every file: which store the lock file is used with.
+constexpr std::uint64_t kStoreRegion = std::uint64_t{1} << 62;
+constexpr std::uint64_t kStoreRegionSize = std::uint64_t{1} << 48;
 
 [[noreturn]] void throw_unsafe(const std::string& path, const std::string& attempted, const char* what) {
   throw Error(ErrorCode::unsafe_lock_file,
@@ -23,6 +30,21 @@ constexpr std::uint64_t kTableHeadingBytes = 128;
                "'" + lock_file_of(path) + "', the name of its lock file, is " + what,
                {},
                "move it away, if no program has the store open"});
+}
+
+[[noreturn]] void throw_unusable(std::error_code error, const std::string& path, const std::string& attempted) {
+  const std::string name = "'" + lock_file_of(path) + "'";
+  if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted ||
+      error == std::errc::read_only_file_system) {
+    throw Error(ErrorCode::permission_denied,
+                {attempted,
+                 "the lock file " + name + " may not be written: " + error.message(),
+                 {},
+                 "ask the owner of the store for write permission on " + name + " (chown, chgrp or chmod as the store has "
+                 "it) and on its folder; or, if no program has the store open, remove " + name});
+  }
+  if (error == std::errc::too_many_symbolic_link_levels) throw_unsafe(path, attempted, "a symbolic link");
+  throw_system_error(error, attempted, lock_file_of(path));
 }
 
 bool is_made_by_lmdb(const os::File& file) {
@@ -54,18 +76,47 @@ void require_own_lock_file(const std::string& path, const std::string& attempted
   if (!is_made_by_lmdb(file)) throw_unsafe(path, attempted, "another file, which would be overwritten");
 }
 
-std::error_code reserve_lock_file(const std::string& path, unsigned readers_max,
-                                  std::uint32_t store_permissions) {
-  constexpr std::uint32_t kGroupReads = 040;
-  constexpr std::uint32_t kOthersRead = 04;
-  std::uint32_t permissions = 0600;
-  if ((store_permissions & kGroupReads) != 0) permissions |= 060;
-  if ((store_permissions & kOthersRead) != 0) permissions |= 04;
-  const std::error_code error =
-      os::reserve_file(lock_file_of(path), readers_max * kReaderBytes + kTableHeadingBytes, permissions);
-  const bool is_disk_full = error == std::errc::no_space_on_device || error == std::errc::file_too_large ||
-                            error == std::error_code(EDQUOT, std::generic_category());
-  return is_disk_full ? error : std::error_code();
+LockFile LockFile::open(const std::string& path, const os::File& store, const std::string& attempted) {
+  require_own_lock_file(path, attempted);
+  LockFile opened;
+  const std::string name = lock_file_of(path);
+  if (auto error = os::open_or_create_like(name, store, opened.file_)) throw_unusable(error, path, attempted);
+  os::FileFacts facts;
+  std::error_code error = os::facts_of(opened.file_, facts);
+  if (!error) error = os::reserve_range(opened.file_, 0, kSlotsBytes);
+  if (!error) error = opened.shared_.map(opened.file_);
+  if (error) {
+    if (facts.size_bytes == 0) os::remove_quietly(name);
+    throw_unusable(error, path, attempted);
+  }
+  opened.id_ = facts.id;
+  return opened;
+}
+
+bool LockFile::bind_to(const os::FileId& store) {
+  const std::uint64_t hash = hash_of({reinterpret_cast<const char*>(&store), sizeof store});
+  const std::uint64_t at = kStoreRegion + 1 + hash % (kStoreRegionSize - 2);
+  if (os::try_lock(file_.descriptor(), {at, 1}, os::LockMode::shared)) return false;
+  const os::ByteRange before{kStoreRegion, at - kStoreRegion};
+  const os::ByteRange behind{at + 1, kStoreRegion + kStoreRegionSize - at - 1};
+  return !os::conflicting_lock(file_.descriptor(), before, os::LockMode::exclusive) &&
+         !os::conflicting_lock(file_.descriptor(), behind, os::LockMode::exclusive);
+}
+
+// Should this fail, LMDB's own lock is there, as it always was.
+void LockFile::protect_first_byte() {
+  static_cast<void>(os::try_lock(file_.descriptor(), kFirstByte, os::LockMode::shared));
+}
+
+bool LockFile::is_reader_locked(std::uint32_t process_id) const {
+  return os::conflicting_lock(file_.descriptor(), {process_id, 1}, os::LockMode::shared).has_value();
+}
+
+void LockFile::restore_own_locks() {
+  const std::uint32_t own = os::process_id();
+  if (is_reader_locked(own)) return;
+  static_cast<void>(os::lock_for_process(file_.descriptor(), {own, 1}, os::LockMode::exclusive));
+  static_cast<void>(os::lock_for_process(file_.descriptor(), kFirstByte, os::LockMode::shared));
 }
 
 }  // namespace piecemark::engine

@@ -1,15 +1,30 @@
 // The lock file beside a store, in which LMDB keeps its table of readers. Whatever else lies under that name would be
 // overwritten by LMDB, or lead it to overwrite something else.
 //
-// Reading or writing the file here would drop the locks that this process holds on it through LMDB: only for files that
-// this process has not open.
+// LMDB protects itself by locks of the process on its lock file: the first byte, for as long as it has the file open, and
+// the byte whose offset is the process id, once it reads. They end when the process closes any descriptor of the lock
+// file, as programs do that copy the folder. So
+//   - an open store holds the first byte by a lock of its own as well, and the next opener finds the lock file in use;
+//   - nobody calls a reader dead whose process has the store open (file_locks.h);
+//   - a process looks now and then whether its locks are still there, and acquires them again.
+//
+// Reading or writing the lock file here would drop the same locks: only for files that this process does not have open.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <system_error>
 
+#include "os.h"
+#include "shared_state.h"
+
 namespace piecemark::engine {
+
+// Reader slots that all processes together use at most; LMDB is told of more, which lie before the shared state.
+inline constexpr unsigned kReadersMax = 2046;
+// Those of one process: the others stay free for the other processes.
+inline constexpr unsigned kReadersOfProcessMax = kReadersMax * 3 / 4;
 
 std::string lock_file_of(const std::string& path);
 
@@ -19,10 +34,44 @@ void require_plain_lock_file(const std::string& path, const std::string& attempt
 // Errors  unsafe_lock_file  besides, for a file that LMDB has not made
 void require_own_lock_file(const std::string& path, const std::string& attempted);
 
-// Makes the lock file of LMDB's size where it is missing, with room on the disk: LMDB would not claim any, and die of a
-// full disk when it maps the file. Those who may read the store may use it. The error if there is no room, else none:
-// LMDB finds out whatever else is wrong.
-std::error_code reserve_lock_file(const std::string& path, unsigned readers_max,
-                                  std::uint32_t store_permissions);
+// The lock file of a store that this process has open, or is about to open.
+// Lifetime  Closed after LMDB has closed the store, and only then.
+class LockFile {
+ public:
+  // Makes the lock file where it is missing: with room on the disk, which LMDB would not claim, and die of a full disk when
+  // it maps the file; and with owner, group and permissions of the store as far as this process may give them, whatever
+  // its umask.
+  // Errors  unsafe_lock_file, permission_denied (names the lock file), disk_full, io_error
+  static LockFile open(const std::string& path, const os::File& store, const std::string& attempted);
+
+  LockFile() = default;
+  explicit operator bool() const { return static_cast<bool>(file_); }
+  const os::FileId& id() const { return id_; }
+  SharedState& shared() { return shared_; }
+
+  // False where another data file is used with this lock file: its name belonged to another file before.
+  bool bind_to(const os::FileId& store);
+  // To be called once LMDB has opened the file.
+  void protect_first_byte();
+
+  // Whether LMDB's lock of a process that reads is there.
+  bool is_reader_locked(std::uint32_t process_id) const;
+  // Acquires the locks of this process again, if they were lost.
+  void restore_own_locks();
+
+  void close() {
+    shared_ = {};
+    if (file_) os::forget_in_forked_child(file_.descriptor());
+    file_.close();
+  }
+  // In a forked child, which has closed it.
+  void abandon() { file_.abandon(); }
+  int descriptor() const { return file_.descriptor(); }
+
+ private:
+  os::File file_;
+  os::FileId id_;
+  SharedState shared_;
+};
 
 }  // namespace piecemark::engine

@@ -2,14 +2,16 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/futex.h>
 #include <pthread.h>
-#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -23,10 +25,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
-#include <limits>
 #include <memory>
-#include <mutex>
-#include <sstream>
 #include <utility>
 
 namespace piecemark::engine::os {
@@ -44,6 +43,7 @@ FileFacts facts_from(const struct stat& status) {
       .permissions = status.st_mode & 0777U,
       .owner = status.st_uid,
       .group = status.st_gid,
+      .modified_ns = status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec,
       .is_regular = S_ISREG(status.st_mode),
       .is_directory = S_ISDIR(status.st_mode),
   };
@@ -91,13 +91,6 @@ class ForkWatch {
   std::atomic<std::uint64_t> generation_{0};
   std::array<std::atomic<int>, 1024> descriptors_;
 };
-
-std::string process_name(const std::string& process_id) {
-  std::ifstream comm("/proc/" + process_id + "/comm");
-  std::string name;
-  std::getline(comm, name);
-  return name;
-}
 
 }  // namespace
 
@@ -204,6 +197,34 @@ void read_ahead(const File& file, std::uint64_t offset, std::uint64_t bytes) {
                                     POSIX_FADV_WILLNEED));
 }
 
+std::error_code copy_bytes(const File& from, const File& to, std::uint64_t bytes) {
+  if (::ioctl(to.descriptor(), FICLONE, from.descriptor()) == 0) return {};
+  off_t source = 0;
+  off_t target = 0;
+  while (static_cast<std::uint64_t>(source) < bytes) {
+    const ssize_t copied = ::copy_file_range(from.descriptor(), &source, to.descriptor(), &target,
+                                             bytes - static_cast<std::uint64_t>(source), 0);
+    if (copied == 0) return {};
+    if (copied < 0 && errno != EINTR) break;
+  }
+  std::vector<char> buffer(std::size_t{1} << 20);
+  while (static_cast<std::uint64_t>(source) < bytes) {
+    const auto at = static_cast<std::uint64_t>(source);
+    std::size_t got = 0;
+    if (auto error = read_at(from, at, {buffer.data(), std::min<std::uint64_t>(buffer.size(), bytes - at)}, got))
+      return error;
+    if (got == 0) break;
+    if (auto error = write_at(to, at, {buffer.data(), got})) return error;
+    source += static_cast<off_t>(got);
+  }
+  return {};
+}
+
+bool is_on_read_only_file_system(const File& file) {
+  struct statvfs status {};
+  return ::fstatvfs(file.descriptor(), &status) == 0 && (status.f_flag & ST_RDONLY) != 0;
+}
+
 std::error_code read_next(const File& file, std::span<char> into, std::size_t& read_bytes) {
   for (;;) {
     const ssize_t got = ::read(file.descriptor(), into.data(), into.size());
@@ -235,6 +256,10 @@ std::error_code sync_file(const std::string& path) {
   File file;
   if (auto error = open_file(path, Access::read, file)) return error;
   return ::fsync(file.descriptor()) == 0 ? std::error_code() : last_error();
+}
+
+std::error_code sync_data(const File& file) {
+  return ::fdatasync(file.descriptor()) == 0 ? std::error_code() : last_error();
 }
 
 std::error_code sync_folder(const std::string& folder) {
@@ -288,6 +313,13 @@ std::error_code create_unnamed(const std::string& folder, File& file) {
   return {};
 }
 
+std::error_code create_in_memory(File& file) {
+  const int descriptor = ::memfd_create("piecemark", MFD_CLOEXEC);
+  if (descriptor < 0) return last_error();
+  file = File(descriptor);
+  return {};
+}
+
 std::error_code write_at(const File& file, std::uint64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ::pwrite(file.descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -310,16 +342,33 @@ void make_resident(char* begin, std::size_t bytes) {
 #endif
 }
 
-std::error_code reserve_file(const std::string& path, std::uint64_t bytes, std::uint32_t permissions) {
+std::error_code open_or_create_like(const std::string& path, const File& like, File& file) {
   constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-  File file(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, static_cast<mode_t>(permissions)));
-  const bool is_new = static_cast<bool>(file);
-  if (!is_new && errno == EEXIST) file = File(::open(path.c_str(), kFlags));
-  if (!file) return last_error();
-  if (::fallocate(file.descriptor(), 0, 0, static_cast<off_t>(bytes)) == 0 || errno == EOPNOTSUPP) return {};
-  const std::error_code error = last_error();
-  if (is_new) ::unlink(path.c_str());
-  return error;
+  file = File(::open(path.c_str(), kFlags));
+  if (file) return {};
+  if (errno != ENOENT) return last_error();
+  // Nobody else may open it before it is as it shall be.
+  file = File(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600));
+  if (!file) {
+    if (errno != EEXIST) return last_error();
+    file = File(::open(path.c_str(), kFlags));
+    return file ? std::error_code() : last_error();
+  }
+  FileFacts facts;
+  if (auto error = facts_of(like, facts)) return error;
+  // As far as it goes: who may not give the file away, may give it to one of his groups.
+  if (::fchown(file.descriptor(), facts.owner, facts.group) != 0)
+    static_cast<void>(::fchown(file.descriptor(), static_cast<uid_t>(-1), facts.group));
+  return set_permissions(file, facts.permissions & 0666U);
+}
+
+std::error_code reserve_range(const File& file, std::uint64_t offset, std::uint64_t bytes) {
+  if (::fallocate(file.descriptor(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) == 0) return {};
+  if (errno != EOPNOTSUPP) return last_error();
+  struct stat status {};
+  if (::fstat(file.descriptor(), &status) != 0) return last_error();
+  if (static_cast<std::uint64_t>(status.st_size) >= offset + bytes) return {};
+  return ::ftruncate(file.descriptor(), static_cast<off_t>(offset + bytes)) == 0 ? std::error_code() : last_error();
 }
 
 void remove_quietly(const std::string& path) {
@@ -338,66 +387,113 @@ std::vector<std::string> neighbours_of(const std::string& path) {
   return names;
 }
 
-bool try_lock(const File& file, LockMode mode) {
-  const int operation = (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
-  while (::flock(file.descriptor(), operation) != 0) {
-    if (errno != EINTR) return false;
-  }
-  return true;
-}
-
-void unlock(const File& file) {
-  ::flock(file.descriptor(), LOCK_UN);
-}
-
 namespace {
 
-// Beyond the end of every file.
-struct flock queue_of(short type) {
+struct flock lock_on(const ByteRange& range, short type) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
-  lock.l_start = std::numeric_limits<off_t>::max() - 1;
-  lock.l_len = 1;
+  lock.l_start = static_cast<off_t>(range.begin);
+  lock.l_len = static_cast<off_t>(range.size);
   return lock;
+}
+
+short type_of(LockMode mode) {
+  return mode == LockMode::shared ? F_RDLCK : F_WRLCK;
+}
+
+std::error_code set_lock(int descriptor, int command, const ByteRange& range, LockMode mode) {
+  struct flock lock = lock_on(range, type_of(mode));
+  while (::fcntl(descriptor, command, &lock) != 0) {
+    if (errno == EACCES) return std::make_error_code(std::errc::resource_unavailable_try_again);
+    if (errno != EINTR) return last_error();
+  }
+  return {};
 }
 
 }  // namespace
 
-bool try_lock_queue(const File& file) {
-  struct flock lock = queue_of(F_WRLCK);
-  while (::fcntl(file.descriptor(), F_OFD_SETLK, &lock) != 0) {
-    if (errno == EAGAIN || errno == EACCES) return false;
-    if (errno != EINTR) return true;
-  }
-  return true;
+std::error_code try_lock(int descriptor, const ByteRange& range, LockMode mode) {
+  return set_lock(descriptor, F_OFD_SETLK, range, mode);
 }
 
-void unlock_queue(const File& file) {
-  struct flock lock = queue_of(F_UNLCK);
-  ::fcntl(file.descriptor(), F_OFD_SETLK, &lock);
+void unlock(int descriptor, const ByteRange& range) noexcept {
+  struct flock lock = lock_on(range, F_UNLCK);
+  ::fcntl(descriptor, F_OFD_SETLK, &lock);
 }
 
-std::string lock_holder(const FileId& id) {
-  // A line reads: "12: FLOCK  ADVISORY  WRITE 4711 fe:01:131076 0 EOF".
-  std::ifstream locks("/proc/locks");
-  std::array<char, 64> wanted{};
-  std::snprintf(wanted.data(), wanted.size(), "%02x:%02x:%llu", major(id.device), minor(id.device),
-                static_cast<unsigned long long>(id.inode));
-  for (std::string line; std::getline(locks, line);) {
-    std::istringstream words(line);
-    std::string number;
-    std::string kind;
-    std::string advisory;
-    std::string mode;
-    std::string process_id;
-    std::string place;
-    words >> number >> kind >> advisory >> mode >> process_id >> place;
-    if (kind != "FLOCK" || place != wanted.data()) continue;
-    const std::string name = process_name(process_id);
-    return "process " + process_id + (name.empty() ? "" : " (" + name + ")");
-  }
-  return "another process";
+std::optional<ByteRange> conflicting_lock(int descriptor, const ByteRange& range, LockMode mode) {
+  struct flock lock = lock_on(range, type_of(mode));
+  if (::fcntl(descriptor, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return std::nullopt;
+  return ByteRange{static_cast<std::uint64_t>(lock.l_start), static_cast<std::uint64_t>(lock.l_len)};
+}
+
+std::error_code lock_for_process(int descriptor, const ByteRange& range, LockMode mode) {
+  return set_lock(descriptor, F_SETLK, range, mode);
+}
+
+void wait_for_change(const std::atomic<std::uint32_t>& word, std::uint32_t seen,
+                     std::chrono::microseconds timeout) noexcept {
+  constexpr std::int64_t kMicroseconds = 1'000'000;
+  const timespec time{timeout.count() / kMicroseconds, timeout.count() % kMicroseconds * 1000};
+  ::syscall(SYS_futex, &word, FUTEX_WAIT, seen, &time, nullptr, 0);
+}
+
+void wake_all(const std::atomic<std::uint32_t>& word) noexcept {
+  ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+SharedMemory::SharedMemory(SharedMemory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
+
+SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+SharedMemory::~SharedMemory() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+std::error_code SharedMemory::map(const File& file, std::uint64_t offset, std::size_t size,
+                                  SharedMemory& memory) {
+  void* const data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.descriptor(),
+                            static_cast<off_t>(offset));
+  if (data == MAP_FAILED) return last_error();
+  memory = {};
+  memory.data_ = data;
+  memory.size_ = size;
+  return {};
+}
+
+SignalsBlocked::SignalsBlocked() noexcept {
+  sigset_t all;
+  ::sigfillset(&all);
+  // These tell of what the thread itself has done.
+  for (const int own : {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) ::sigdelset(&all, own);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+}
+
+SignalsBlocked::~SignalsBlocked() {
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+std::uint32_t process_id() {
+  return static_cast<std::uint32_t>(::getpid());
+}
+
+std::uint16_t process_namespace() {
+  struct stat status {};
+  if (::stat("/proc/self/ns/pid", &status) != 0) return 0;
+  return static_cast<std::uint16_t>(status.st_ino ^ status.st_ino >> 16);
+}
+
+std::string process_name(std::uint32_t process_id) {
+  std::ifstream comm("/proc/" + std::to_string(process_id) + "/comm");
+  std::string name;
+  std::getline(comm, name);
+  return name;
 }
 
 std::uint64_t free_bytes(const std::string& path) {
@@ -435,7 +531,7 @@ std::optional<std::string_view> network_file_system(const std::string& path) {
   }
 }
 
-std::uint64_t fork_generation() {
+std::uint64_t fork_generation() noexcept {
   return ForkWatch::instance().generation();
 }
 void close_in_forked_child(int descriptor) {

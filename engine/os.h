@@ -2,6 +2,10 @@
 // randomness. A port to another system is another os.cpp behind this header.
 #pragma once
 
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -27,6 +31,7 @@ struct FileFacts {
   std::uint32_t permissions = 0;  // of owner, group and others
   std::uint32_t owner = 0;
   std::uint32_t group = 0;
+  std::int64_t modified_ns = 0;  // since 1970-01-01 UTC
   bool is_regular = false;
   bool is_directory = false;
 };
@@ -71,6 +76,11 @@ std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> 
                         std::size_t& read_bytes);
 // Asks for these bytes to be read into memory soon. Returns at once.
 void read_ahead(const File& file, std::uint64_t offset, std::uint64_t bytes);
+// Copies the first bytes of a file into an empty one, by reference where the file system can. Fewer only where the file
+// is shorter.
+std::error_code copy_bytes(const File& from, const File& to, std::uint64_t bytes);
+// Whether the file system is mounted so that nobody can write to it.
+bool is_on_read_only_file_system(const File& file);
 
 // Reads what there is, up to into.size() bytes; 0 at the end of the file. Waits where nothing is there yet.
 std::error_code read_next(const File& file, std::span<char> into, std::size_t& read_bytes);
@@ -80,6 +90,7 @@ bool is_terminal(int descriptor);
 void open_missing_standard_streams();
 
 std::error_code sync_file(const std::string& path);
+std::error_code sync_data(const File& file);
 // Makes created, renamed or removed names in the folder durable.
 std::error_code sync_folder(const std::string& folder);
 std::error_code set_permissions(const File& file, std::uint32_t permissions);
@@ -95,14 +106,17 @@ std::error_code add_name(const std::string& present, const std::string& added);
 std::error_code create_exclusively(const std::string& path, File& file);
 // Creates a file without a name, which is gone when it is closed.
 std::error_code create_unnamed(const std::string& folder, File& file);
+// The same in memory.
+std::error_code create_in_memory(File& file);
 std::error_code write_at(const File& file, std::uint64_t offset, std::string_view bytes);
 std::string folder_of(const std::string& path);
 // Where TMPDIR says, else /tmp.
 std::string temporary_folder();
-// Creates the file where it is missing, and gives it at least so many bytes that take room on the disk: a map over
-// bytes that do not, kills the process on a full disk.
-// Must not be called while this process holds a POSIX lock on the file: closing it would drop the lock.
-std::error_code reserve_file(const std::string& path, std::uint64_t bytes, std::uint32_t permissions);
+// Opens a file for reading and writing that is no symbolic link, and creates it where it is missing: with owner, group and
+// permissions of another one as far as this process may give them, whatever its umask.
+std::error_code open_or_create_like(const std::string& path, const File& like, File& file);
+// Gives these bytes of the file, which may lie beyond its end, room on the disk.
+std::error_code reserve_range(const File& file, std::uint64_t offset, std::uint64_t bytes);
 void remove_quietly(const std::string& path);
 // Not finding the file is no error.
 std::error_code remove_if_there(const std::string& path);
@@ -112,16 +126,64 @@ std::vector<std::string> neighbours_of(const std::string& path);
 // Makes this memory, which must be the caller's own, resident in one call. Does nothing where the system cannot.
 void make_resident(char* begin, std::size_t bytes);
 
-// Advisory whole-file lock that belongs to the open file, not to the process or thread.
+// Locks on ranges of bytes, which need not exist in the file. They belong to the open file, not to the process or the
+// thread, conflict with those of every other open file, and end when it is closed. A range that this open file has locked
+// already changes its mode.
 enum class LockMode : std::uint8_t { shared, exclusive };
-bool try_lock(const File& file, LockMode mode);
-void unlock(const File& file);
-// Another lock of the same file: who waits for the first one holds it. A file open for reading only, and a system that
-// has no such lock, let everybody through.
-bool try_lock_queue(const File& file);
-void unlock_queue(const File& file);
-// "process 4711 (drawing-app)" where the system tells who holds a lock on the file.
-std::string lock_holder(const FileId& id);
+struct ByteRange {
+  std::uint64_t begin = 0;
+  std::uint64_t size = 0;
+  friend bool operator==(const ByteRange&, const ByteRange&) = default;
+};
+// std::errc::resource_unavailable_try_again where another open file holds it. An exclusive lock takes a file that is open
+// for writing.
+std::error_code try_lock(int descriptor, const ByteRange& range, LockMode mode);
+void unlock(int descriptor, const ByteRange& range) noexcept;
+// A lock that keeps this one from being acquired, if there is one: one of several.
+std::optional<ByteRange> conflicting_lock(int descriptor, const ByteRange& range, LockMode mode);
+// The lock of LMDB's kind: it belongs to the process, and ends when the process closes any descriptor of the file.
+std::error_code lock_for_process(int descriptor, const ByteRange& range, LockMode mode);
+
+// Waits until the word differs from `seen`, a wake() comes, or the time is over. The word may lie in memory that processes
+// share.
+void wait_for_change(const std::atomic<std::uint32_t>& word, std::uint32_t seen,
+                     std::chrono::microseconds timeout) noexcept;
+void wake_all(const std::atomic<std::uint32_t>& word) noexcept;
+
+// Bytes of a file as memory that all processes share which map them. They must exist, and have room on the disk.
+class SharedMemory {
+ public:
+  SharedMemory() = default;
+  SharedMemory(SharedMemory&& other) noexcept;
+  SharedMemory& operator=(SharedMemory&& other) noexcept;
+  ~SharedMemory();
+
+  static std::error_code map(const File& file, std::uint64_t offset, std::size_t size, SharedMemory& memory);
+  void* data() const { return data_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// While it lives, the calling thread gets no signals but those for its own faults; nor do threads that it starts, for as
+// long as they run.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept;
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked();
+
+ private:
+  sigset_t before_{};
+};
+
+std::uint32_t process_id();
+// Tells the namespaces of process ids (containers) of this machine apart; 0 where the system does not tell.
+std::uint16_t process_namespace();
+// The name of the program that runs in a process of this namespace; empty where the system does not tell.
+std::string process_name(std::uint32_t process_id);
 
 // How much the file can still grow: what the disk has free, and what the limit on file sizes (ulimit -f)
 // leaves.
@@ -130,7 +192,7 @@ std::uint64_t free_bytes(const std::string& path);
 std::optional<std::string_view> network_file_system(const std::string& path);
 
 // Counts the forks that lie between this process and the start of the program: differs in a child.
-std::uint64_t fork_generation();
+std::uint64_t fork_generation() noexcept;
 // Descriptors registered here are closed in a forked child, so that the child does not keep the parent's
 // locks.
 void close_in_forked_child(int descriptor);

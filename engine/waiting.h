@@ -1,12 +1,10 @@
-// Waiting with a time-out for something that gives no signal.
+// Deadlines, and what is told to those who wait.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <thread>
 
 namespace piecemark::engine {
 
@@ -17,17 +15,6 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 inline Deadline deadline_in(std::uint32_t milliseconds) {
   return std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
-}
-
-// Calls attempt() until it returns true; false when the time is over. Asks at least once.
-template <class Attempt>
-bool poll_until(Deadline deadline, const Attempt& attempt,
-                std::chrono::microseconds pause_max = std::chrono::milliseconds(16)) {
-  for (auto pause = std::chrono::microseconds(100);; pause = std::min(pause * 2, pause_max)) {
-    if (attempt()) return true;
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(pause);
-  }
 }
 
 // "10.0 s"

@@ -1,0 +1,94 @@
+// Notices that a file was overwritten while it is open: by cp, by rsync --inplace, by a program that restores a backup into
+// it. LMDB would not: it takes the newest commit from the number in the lock file, and would go on from a page that holds
+// something else.
+//
+// Every commit leaves a mark in the file, random bytes under its number. A transaction that begins compares, in the map,
+//   - the number of its commit with the one in the meta page it was read from,
+//   - that page and the mark with what they were when a transaction of this process last began at the same commit, or, the
+//     first time, with the mark that the writer has told all processes (shared_state.h).
+// A writer compares them again before each change that it hands to LMDB, and before its commit; and it refuses a file that
+// holds a commit after the one it begins from.
+//
+// Files may lack marks: then the meta pages have to do.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "bytes.h"
+#include "shared_state.h"
+#include "transaction.h"
+
+struct MDB_txn;
+
+namespace piecemark::engine {
+
+class Map;
+
+inline constexpr std::string_view kMarkKey = "mark";
+
+class CommitGuard {
+ public:
+  explicit CommitGuard(const Map& map) : map_(map) {}
+
+  // Where commits leave their marks, and where writers tell of them.
+  void set_notes(const Table& notes) { notes_ = notes; }
+  void set_shared(SharedState* shared) { shared_ = shared; }
+
+  // Whether the file holds this commit, from which the transaction has just begun.
+  // Cost  some 5 ns, where a transaction has begun from the same commit before, else a look-up
+  bool holds(MDB_txn* transaction, std::uint64_t commit) const;
+  // Whether the file holds the commit after it too: one that is being made just now, or was made by a process that was
+  // killed before it could say so, or that nobody of those who have the file open has made.
+  bool holds_later(MDB_txn* transaction, std::uint64_t commit) const;
+
+  // What a write transaction, which has just begun, relies on until its commit.
+  class Anchor {
+   public:
+    // Whether the file still holds it. Always true of a file that nobody else can know.
+    bool holds() const {
+      return meta_ == nullptr ||
+             (load<std::uint64_t>(meta_) == commit_ && (mark_ == nullptr || load<std::uint64_t>(mark_) == random_));
+    }
+
+   private:
+    friend class CommitGuard;
+    const char* meta_ = nullptr;  // the number in the meta page
+    const char* mark_ = nullptr;
+    std::uint64_t commit_ = 0;
+    std::uint64_t random_ = 0;
+  };
+  Anchor anchor_of(MDB_txn* transaction, std::uint64_t commit) const;
+
+ private:
+  // What is known of a commit: changed by one thread at a time, and read by others meanwhile, who see that it changes.
+  struct Known {
+    std::uint64_t generation = 0;  // of the map
+    std::uint64_t commit = 0;
+    std::uint64_t root = 0;
+    std::uint64_t last_page = 0;
+    std::uint64_t mark_at = 0;  // address; 0 without a mark
+    std::uint64_t random = 0;
+  };
+  static constexpr std::size_t kWords = sizeof(Known) / sizeof(std::uint64_t);
+
+  const char* meta_of(MDB_txn* transaction, std::uint64_t commit) const;
+  void find_pages(MDB_txn* transaction) const;
+  Known look_at(MDB_txn* transaction, std::uint64_t commit, const char* meta) const;
+  std::optional<Known> known() const;
+  void remember(const Known& known) const;
+
+  const Map& map_;
+  std::optional<Table> notes_;
+  SharedState* shared_ = nullptr;
+
+  mutable std::atomic<std::uint64_t> pages_generation_{0};
+  mutable std::atomic<const char*> pages_{nullptr};  // the first page in the map; nullptr where it cannot be told
+  mutable std::atomic<std::uint64_t> page_size_{0};
+  mutable std::atomic<std::uint64_t> sequence_{0};  // odd while the words change
+  mutable std::array<std::atomic<std::uint64_t>, kWords> words_{};
+};
+
+}  // namespace piecemark::engine

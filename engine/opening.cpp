@@ -1,0 +1,327 @@
+// How a file is opened.
+//
+//   1. The file itself, by its name: what it is, and whether this process has it open.
+//   2. The gate, which keeps others from making or replacing the file meanwhile (file_locks.h).
+//   3. Its lock file: the one that all who have the file open use. Where it may not be written, a private copy is opened
+//      in the place of the file.
+//   4. The pages, while nothing is committed. Where somebody is writing already, an opener with a lock file goes on without:
+//      the writer has walked them.
+//   5. LMDB, and the tables.
+//
+// A failure closes what was opened, in the reverse order.
+#include <lmdb.h>
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "container.h"
+#include "environment.h"
+#include "lmdb_error.h"
+#include "open_files.h"
+#include "piecemark/error.h"
+#include "replacement.h"
+#include "rooms.h"
+
+namespace piecemark::engine {
+
+class Opening {
+ public:
+  Opening(const std::string& path, std::span<const std::string_view> tables, const EnvironmentOptions& options)
+      // All names of a file that differ by symbolic links share the lock file beside the file itself.
+      : rooms_(std::make_unique<Environment::Rooms>(os::resolved(path), options)),
+        attempted_("cannot open '" + path + "'"),
+        tables_(tables),
+        deadline_(deadline_in(options.busy_timeout_ms)) {}
+
+  // nullptr where the file was replaced meanwhile: LMDB opens lock file and data file by their names, and may have met the
+  // lock file of one and the data of the other.
+  std::shared_ptr<Environment> open();
+
+ private:
+  using Rooms = Environment::Rooms;
+
+  std::shared_ptr<Environment> shared(const std::shared_ptr<Environment>& present) const;
+  void open_file();
+  void pass_gate();
+  bool chooses_private_copy(bool has_other_names) const;
+  void open_rooms(OpenFiles::Claim& claim);
+  void open_lock_file(OpenFiles::Claim& claim);
+  void remove_lock_file_of_other_file();
+  void open_copy();
+  void open_map(const std::string& file);
+  bool share_write();
+  void settle_after_dead_processes(Environment& environment) const;
+
+  Rooms& rooms() { return *rooms_; }
+
+  std::unique_ptr<Rooms> rooms_;
+  std::string attempted_;
+  std::span<const std::string_view> tables_;
+  Deadline deadline_;
+  bool reads_copy_ = false;
+};
+
+namespace {
+
+Error in_use_with_other_lock_file(const std::string& attempted, const std::string& path,
+                                  const std::optional<ProcessIdentity>& by) {
+  return {ErrorCode::unsafe_lock_file,
+          {attempted,
+           (by ? by->to_string() : "another process") + " has the file open with another lock file than '" +
+               lock_file_of(path) + "': that was removed, or the file has a second name (a mount, a link)",
+           {},
+           "open it by one name, and end the programs that have it open"}};
+}
+
+}  // namespace
+
+std::shared_ptr<Environment> Environment::open(const std::string& path, std::span<const std::string_view> tables,
+                                               const EnvironmentOptions& options) {
+  // A process that is killed while it makes the lock file leaves half of it to those who open the store at that moment.
+  // All of them let go of it, and the next one makes it anew.
+  constexpr std::uint32_t kPatienceMs = 500;
+  const Deadline deadline = deadline_in(kPatienceMs);
+  for (;;) {
+    try {
+      if (auto opened = Opening(path, tables, options).open()) return opened;
+    } catch (const UnsettledLockFile&) {
+      if (std::chrono::steady_clock::now() >= deadline) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+}
+
+std::shared_ptr<Environment> Opening::open() {
+  open_file();
+  auto claim = OpenFiles::of_process().claim(rooms().file_id, deadline_);
+  if (!claim) {
+    throw Error(ErrorCode::busy, {attempted_,
+                                  "another thread of this process has been opening or closing it for " +
+                                      in_seconds(rooms().options.busy_timeout_ms),
+                                  {},
+                                  "try again later"});
+  }
+  if (claim->present()) return shared(claim->present());
+  std::shared_ptr<Environment> opened;
+  try {
+    pass_gate();
+    // This process may have the file open by now that has replaced this one.
+    if (!rooms().is_at_its_path()) {
+      rooms().close();
+      return nullptr;
+    }
+    open_rooms(*claim);
+    if (rooms().locks) rooms().locks->release(FileLock::gate);
+  } catch (...) {
+    const bool is_replaced = !rooms().is_at_its_path();
+    rooms().close();  // Before the claim ends.
+    if (is_replaced) return nullptr;
+    throw;
+  }
+  rooms().is_registered = true;
+  opened.reset(new Environment(std::move(rooms_)));
+  claim->opened(opened);
+  try {
+    settle_after_dead_processes(*opened);
+  } catch (...) {
+    if (!opened->rooms_->is_at_its_path()) return nullptr;
+    throw;
+  }
+  return opened;
+}
+
+std::shared_ptr<Environment> Opening::shared(const std::shared_ptr<Environment>& present) const {
+  if (present->is_read_only() && !rooms_->options.read_only) {
+    throw Error(ErrorCode::busy, {attempted_ + " for writing",
+                                  "this process has it open for reading only",
+                                  {},
+                                  "close that store first, or open it for writing to begin with"});
+  }
+  return present;
+}
+
+void Opening::open_file() {
+  os::FileFacts facts;
+  const std::string& path = rooms().path;
+  if (auto error = os::facts_of(path, facts)) throw_system_error(error, attempted_, path);
+  if (facts.is_directory || !facts.is_regular) {
+    throw Error(ErrorCode::not_a_store,
+                {attempted_,
+                 facts.is_directory ? "a folder" : "something that is no regular file",
+                 {},
+                 "name the store file itself"});
+  }
+  if (const auto network = os::network_file_system(path)) {
+    throw Error(ErrorCode::unsupported_platform, {attempted_, "a file on " + std::string(*network),
+                                                  "files on local disks", "copy the file to a local disk"});
+  }
+  const auto access = rooms().options.read_only ? os::Access::read : os::Access::read_write;
+  if (auto error = os::open_file(path, access, rooms().file)) throw_system_error(error, attempted_, path);
+  if (auto error = os::facts_of(rooms().file, facts)) throw_system_error(error, attempted_, path);
+  rooms().file_id = facts.id;
+  os::close_in_forked_child(rooms().file.descriptor());
+}
+
+// A file with several names may be one that has just taken the place of another (replacement.h): then that is finished
+// first. Any other name would have a lock file of its own.
+void Opening::pass_gate() {
+  rooms().locks.emplace(rooms().file.descriptor());
+  const auto await_gate = [&](os::LockMode mode) {
+    if (rooms().locks->acquire(FileLock::gate, mode, deadline_)) return;
+    const auto holder = rooms().locks->holder(FileLock::gate, mode);
+    throw Error(ErrorCode::busy, {attempted_,
+                                  (holder ? holder->to_string() : "another process") + " is making or replacing it",
+                                  {},
+                                  "try again later"});
+  };
+  await_gate(os::LockMode::shared);
+  bool has_other_names = os::names_of(rooms().file) > 1;
+  if (has_other_names && is_being_replaced(rooms().file_id, rooms().path)) {
+    rooms().locks->release(FileLock::gate);
+    has_other_names = !finish_replacement(rooms().path, rooms().file_id, deadline_) && has_other_names;
+    await_gate(os::LockMode::shared);
+  }
+  reads_copy_ = chooses_private_copy(has_other_names);
+  if (!has_other_names || reads_copy_) return;
+  throw Error(ErrorCode::unsafe_lock_file,
+              {attempted_,
+               "a file with " + std::to_string(os::names_of(rooms().file)) +
+                   " names (hard links), each of which would have a lock file of its own",
+               {},
+               "make a copy of the file, or remove its other names; it can be opened for reading as it is"});
+}
+
+// Only for reading: the lock file may not be written, or is not the only one.
+bool Opening::chooses_private_copy(bool has_other_names) const {
+  if (!rooms_->options.read_only) return false;
+  return has_other_names || !LockFile::may_be_used(rooms_->path, rooms_->file);
+}
+
+void Opening::open_rooms(OpenFiles::Claim& claim) {
+  Rooms& rooms = this->rooms();
+  require_lmdb_container(rooms.file, rooms.path);
+  require_plain_lock_file(rooms.path, attempted_);
+  if (!reads_copy_) {
+    try {
+      open_lock_file(claim);
+    } catch (const Error& error) {
+      // Where the disk has no room for a lock file, readers go on without one.
+      if (error.code() != ErrorCode::disk_full || !rooms.options.read_only) throw;
+      reads_copy_ = true;
+    }
+  }
+  if (reads_copy_) {
+    open_copy();
+  } else {
+    const bool is_shared = share_write();
+    if (is_shared && !rooms.options.trusted) rooms.check_pages(rooms.file, "open");
+    open_map(rooms.path);
+    if (is_shared) rooms.locks->release(FileLock::write);
+  }
+}
+
+// Where somebody writes, only for a moment: an opener with a lock file does without.
+bool Opening::share_write() {
+  constexpr std::uint32_t kPatienceMs = 50;
+  return rooms().locks->share_write(std::min(deadline_, deadline_in(kPatienceMs)));
+}
+
+void Opening::open_lock_file(OpenFiles::Claim& claim) {
+  Rooms& rooms = this->rooms();
+  // Opening and closing it would drop the locks that LMDB holds for another file of this process.
+  os::FileFacts facts;
+  const auto is_of_other_file = [&] {
+    return !os::facts_of_link(lock_file_of(rooms.path), facts) &&
+           OpenFiles::of_process().uses_lock_file(facts.id);
+  };
+  if (is_of_other_file()) remove_lock_file_of_other_file();
+  rooms.lock_file = LockFile::open(rooms.path, rooms.file, attempted_);
+  if (!rooms.lock_file.bind_to(rooms.file_id)) {
+    rooms.lock_file.close();
+    remove_lock_file_of_other_file();
+    rooms.lock_file = LockFile::open(rooms.path, rooms.file, attempted_);
+    if (!rooms.lock_file.bind_to(rooms.file_id))
+      throw UnsettledLockFile(rooms.path, "a lock file that another file is used with");
+  }
+  if (!claim.add_lock_file(rooms.lock_file.id()))
+    throw UnsettledLockFile(rooms.path, "a lock file that this process uses with another file");
+  const bool is_alone = !rooms.locks->holder(FileLock::open);
+  rooms.locks->try_acquire(FileLock::open, os::LockMode::shared);
+  if (!rooms.locks->share_lock_file(rooms.lock_file.id()))
+    throw in_use_with_other_lock_file(attempted_, rooms.path, rooms.locks->holder(FileLock::open));
+  if (is_alone) rooms.lock_file.shared().reset();
+  rooms.locks->set_signal(rooms.lock_file.shared().lock_signal());
+}
+
+// The name of this file belonged to another one, which is still open somewhere, and its lock file with it. Those who have it
+// keep it; nobody else can come to use the two. While nobody has this file open, and nobody can, it loses its name.
+void Opening::remove_lock_file_of_other_file() {
+  Rooms& rooms = this->rooms();
+  os::File file;
+  if (os::open_file(rooms.path, os::Access::read_write, file)) {
+    throw UnsettledLockFile(rooms.path,
+                            "a lock file of another data file: a process still has the file open that was here before");
+  }
+  os::close_in_forked_child(file.descriptor());
+  FileLocks locks(file.descriptor());
+  rooms.locks->release(FileLock::gate);
+  const bool is_acquired = locks.acquire(FileLock::gate, os::LockMode::exclusive, deadline_);
+  const bool is_alone = is_acquired && !locks.holder(FileLock::open);
+  std::error_code error;
+  if (is_alone && rooms.is_at_its_path()) error = os::remove_if_there(lock_file_of(rooms.path));
+  os::forget_in_forked_child(file.descriptor());
+  file.close();
+  rooms.locks->acquire(FileLock::gate, os::LockMode::shared, deadline_);
+  if (error) throw_system_error(error, attempted_, lock_file_of(rooms.path));
+  if (!is_alone)
+    throw UnsettledLockFile(rooms.path,
+                            "a lock file of another data file: a process still has the file open that was here before");
+}
+
+// Neither the writer nor this process waits for longer than the copy takes.
+void Opening::open_copy() {
+  Rooms& rooms = this->rooms();
+  if (os::is_on_read_only_file_system(rooms.file)) {
+    if (!rooms.options.trusted) rooms.check_pages(rooms.file, "open");
+    return open_map(rooms.path);
+  }
+  if (!rooms.locks->share_write(deadline_)) {
+    const auto holder = rooms.locks->holder(FileLock::write, os::LockMode::shared);
+    throw Error(ErrorCode::busy,
+                {attempted_,
+                 (holder ? holder->to_string() : "another process") +
+                     " is writing, and the lock file may not be written, so that a copy has to be read",
+                 {},
+                 "try again later"});
+  }
+  rooms.copy = PrivateCopy(rooms.file, rooms.path, attempted_);
+  rooms.locks->release(FileLock::write);
+  if (!rooms.options.trusted) rooms.check_pages(rooms.copy.file(), "open");
+  open_map(rooms.copy.name());
+}
+
+void Opening::open_map(const std::string& file) {
+  Rooms& rooms = this->rooms();
+  const EnvironmentOptions& options = rooms.options;
+  const bool has_lock_file = static_cast<bool>(rooms.lock_file);
+  rooms.map.open(file, {.read_only = options.read_only,
+                        .without_lock_file = !has_lock_file,
+                        .size_bytes = options.map_size_bytes,
+                        .busy_timeout_ms = options.busy_timeout_ms});
+  const Map::Visit visit(rooms.map);
+  if (has_lock_file) {
+    rooms.lock_file.protect_first_byte();
+    require_own_lock_table(rooms);
+    rooms.readers.emplace(rooms.map, *rooms.locks, rooms.lock_file, rooms.path);
+    rooms.write_lock.emplace(*rooms.locks, rooms.path);
+    rooms.guard.set_shared(&rooms.lock_file.shared());
+  }
+  rooms.tables.open(tables_, options.required_tables);
+  if (!options.notes_table) return;
+  const Table notes = rooms.tables.table(*options.notes_table);
+  rooms.notes.set_table(notes);
+  rooms.guard.set_notes(notes);
+}
+
+}  // namespace piecemark::engine

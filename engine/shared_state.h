@@ -1,0 +1,55 @@
+// What all processes share that have a store open: a page of memory behind LMDB's slots in the lock file. It says nothing
+// that cannot be lost: locks are the system's, and commits are in the data file. FORMAT.md has the bytes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "file_locks.h"
+#include "os.h"
+
+namespace piecemark::engine {
+
+// Tells a commit from all others that ever had its number (commit_guard.h).
+struct CommitMark {
+  std::uint64_t commit = 0;
+  std::uint64_t random = 0;
+  friend bool operator==(const CommitMark&, const CommitMark&) = default;
+};
+
+class SharedState {
+ public:
+  // Where it lies in the lock file: behind more slots than readers may have.
+  static constexpr std::uint64_t kOffset = std::uint64_t{256} << 10;
+  static constexpr std::uint64_t kSize = 4096;
+
+  // Nothing is shared before.
+  std::error_code map(const os::File& lock_file);
+  explicit operator bool() const { return memory_.data() != nullptr; }
+  // To be called where nobody else has the store open.
+  void reset() noexcept;
+
+  LockSignal lock_signal() const;
+
+  // The mark of the last commit that was told.
+  std::optional<CommitMark> last_commit() const noexcept;
+  // The caller holds the write lock.
+  void set_last_commit(const CommitMark& mark) noexcept;
+
+ private:
+  struct Words {
+    std::atomic<std::uint64_t> magic;
+    std::atomic<std::uint32_t> lock_changes;
+    std::atomic<std::uint32_t> lock_waiters;
+    std::atomic<std::uint64_t> mark_commit;  // 0 while the mark is being written
+    std::atomic<std::uint64_t> mark_random;
+  };
+  static_assert(sizeof(Words) == 32, "FORMAT.md describes these bytes.");
+
+  Words& words() const { return *static_cast<Words*>(memory_.data()); }
+
+  os::SharedMemory memory_;
+};
+
+}  // namespace piecemark::engine
