@@ -76,6 +76,7 @@ struct StoreInfo {
 // Lifetime  Copies share the open file, which is closed with the last copy and the last transaction.
 // Threads   Safe to share: any number of threads and processes read while one writes. After fork the child opens
 //           the file again; using the parent's store there throws forked.
+// Errors    Every call on a store that was moved from reports invalid_use.
 class PIECEMARK_API Store {
  public:
   // Opens an existing file. Never upgrades it: a file of an older format can be read as it is.
@@ -136,6 +137,7 @@ class PIECEMARK_API Store {
  private:
   friend StoreCore& core_of(const Store& store);
   explicit Store(std::shared_ptr<StoreCore> core);
+  const std::shared_ptr<StoreCore>& core() const;
   std::shared_ptr<StoreCore> core_;
 };
 
