@@ -15,7 +15,8 @@ std::string base_of(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-// Nobody holds the lock on it any more.
+// Nobody holds the lock on them any more. They are removed under that lock: whoever creates a file looks for its name
+// once it has the lock.
 void remove_abandoned_creations(const std::string& path) {
   const std::string folder = path.substr(0, path.size() - base_of(path).size());
   for (const std::string& name : os::neighbours_of(path)) {
@@ -39,14 +40,33 @@ std::string new_temporary_name(const std::string& path) {
 }
 
 FileInCreation::FileInCreation(std::string path, const std::string& attempted)
-    : path_(std::move(path)), temporary_(new_temporary_name(path_)), present_(&temporary_) {
+    : path_(std::move(path)), present_(&temporary_) {
   remove_abandoned_creations(path_);
+  while (!try_create(attempted)) {
+  }
+  os::close_in_forked_child(file_.descriptor());
+}
+
+// False where another creator has met the file before it was locked, and took it for one that was left behind.
+bool FileInCreation::try_create(const std::string& attempted) {
+  temporary_ = new_temporary_name(path_);
   if (auto error = os::create_exclusively(temporary_, file_)) {
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path_);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
-  os::close_in_forked_child(file_.descriptor());
-  os::try_lock(file_, os::LockMode::exclusive);
+  const std::error_code error = os::lock_at_once(file_, os::LockMode::exclusive);
+  // Where a file system has no locks, nobody gets the one that it takes to remove the file.
+  const bool is_met = error == std::errc::resource_unavailable_try_again;
+  if (!is_met && has_its_name()) return true;
+  os::remove_quietly(temporary_);
+  file_.close();
+  return false;
+}
+
+bool FileInCreation::has_its_name() const {
+  os::FileFacts by_name;
+  os::FileFacts facts;
+  return !os::facts_of_link(temporary_, by_name) && !os::facts_of(file_, facts) && by_name.id == facts.id;
 }
 
 FileInCreation::~FileInCreation() {

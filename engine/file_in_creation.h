@@ -30,6 +30,9 @@ class FileInCreation {
   Error renamed(const Error& error) const;
 
  private:
+  bool try_create(const std::string& attempted);
+  bool has_its_name() const;
+
   std::string path_;
   std::string temporary_;
   const std::string* present_;

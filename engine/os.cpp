@@ -338,12 +338,16 @@ std::vector<std::string> neighbours_of(const std::string& path) {
   return names;
 }
 
-bool try_lock(const File& file, LockMode mode) {
+std::error_code lock_at_once(const File& file, LockMode mode) {
   const int operation = (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
   while (::flock(file.descriptor(), operation) != 0) {
-    if (errno != EINTR) return false;
+    if (errno != EINTR) return last_error();
   }
-  return true;
+  return {};
+}
+
+bool try_lock(const File& file, LockMode mode) {
+  return !lock_at_once(file, mode);
 }
 
 void unlock(const File& file) {

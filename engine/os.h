@@ -115,6 +115,9 @@ void make_resident(char* begin, std::size_t bytes);
 // Advisory whole-file lock that belongs to the open file, not to the process or thread.
 enum class LockMode : std::uint8_t { shared, exclusive };
 bool try_lock(const File& file, LockMode mode);
+// The same: std::errc::resource_unavailable_try_again while another open file has the lock; anything else means that the file
+// system has no locks.
+std::error_code lock_at_once(const File& file, LockMode mode);
 void unlock(const File& file);
 // Another lock of the same file: who waits for the first one holds it. A file open for reading only, and a system that
 // has no such lock, let everybody through.

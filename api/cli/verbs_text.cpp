@@ -72,12 +72,20 @@ void require_own_file(const char* option, const std::string& output, const std::
   }
 }
 
-// The store to import into: the file that is there, or a new one.
+bool is_there(const std::string& path) {
+  engine::os::FileFacts facts;
+  return !engine::os::facts_of(path, facts);
+}
+
+// The store to import into: the file that is there, or a new one. Where another program creates it first, that one.
 Store open_or_create(const ImportArguments& arguments) {
   const OpenOptions options{.write_older_format = arguments.format.has_value()};
-  engine::os::FileFacts facts;
-  if (engine::os::facts_of(arguments.file, facts)) {
-    return Store::create(arguments.file, {.format = arguments.format.value_or(0)}, options);
+  if (!is_there(arguments.file)) {
+    try {
+      return Store::create(arguments.file, {.format = arguments.format.value_or(0)}, options);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::file_exists || !is_there(arguments.file)) throw;
+    }
   }
   Store store = Store::open(arguments.file, options);
   const std::uint32_t found = store.info().format;
