@@ -179,7 +179,7 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
 void Environment::prepare_lock_file(bool is_alone) {
   const std::string attempted = "cannot open " + quoted(path_);
   require_own_lock_file(path_, attempted);
-  const std::error_code error = reserve_lock_file(path_, kReadersMax, permissions());
+  const std::error_code error = reserve_lock_file(path_, kReadersMax, owner().permissions);
   if (!error) return;
   if (!options_.read_only || !is_alone) throw_system_error(error, attempted, path_);
   reads_without_lock_file_ = true;
@@ -678,10 +678,10 @@ std::string Environment::folder() const {
   return os::folder_of(path_);
 }
 
-std::uint32_t Environment::permissions() const {
-  os::FileFacts facts;
-  os::facts_of(file_, facts);
-  return facts.permissions;
+FileOwner Environment::owner() const {
+  FileOwner owner;
+  if (auto error = owner_of(file_, owner)) throw_system_error(error, "cannot read " + quoted(path_), path_);
+  return owner;
 }
 
 Environment::Usage Environment::usage() const {

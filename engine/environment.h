@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "commit_clock.h"
+#include "file_owner.h"
 #include "os.h"
 #include "piecemark/long_reader.h"
 #include "transaction.h"
@@ -36,6 +37,15 @@ struct MDB_env;
 namespace piecemark::engine {
 
 class FileInCreation;
+
+struct CreationOptions {
+  // Whose the new file is, and who may do what with it, as far as this process may give it to them; its owner may write. Set
+  // for what is made from another store. Without one, the file is as any new one of this process.
+  std::optional<FileOwner> owner = std::nullopt;
+  // Reads what was written, once it is durable, and throws where it is not what it should be. The pages are walked before.
+  // Without it nothing is read.
+  std::function<void(const ReadTransaction&)> check = {};
+};
 
 // The note that somebody was about to put another file in the place of this one.
 inline constexpr std::string_view kReplacedKey = "replaced";
@@ -65,12 +75,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // is durable: a crash leaves either no file or a complete one.
   // Errors  file_exists, and those of open
   using Fill = std::function<void(WriteTransaction&)>;
-  // Reads what was written, once it is durable, and throws where it is not what it should be. The pages are walked before.
-  using Check = std::function<void(const ReadTransaction&)>;
-  // `permissions` are those of owner, group and others; without them the process's umask says. Without `check` nothing
-  // is read.
   static void create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
-                     std::optional<std::uint32_t> permissions = std::nullopt, const Check& check = {});
+                     const CreationOptions& options = {});
 
   Environment(const Environment&) = delete;
   ~Environment();
@@ -80,6 +86,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // reopen_needed. A crash leaves either file, complete, under the name.
   // Errors  busy, read_only, disk_full, io_error, permission_denied (the owner cannot be kept),
   //         unsupported_platform (a file system without hard links), and those of open
+  using Check = std::function<void(const ReadTransaction&)>;
   void replace(const Fill& fill, const Check& check, std::uint32_t busy_timeout_ms);
   // True once a transaction was refused because the path leads to a file that has replaced this one. Open it again.
   bool is_replaced() const { return is_replaced_.load(); }
@@ -98,8 +105,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   const std::string& path() const { return path_; }
   // In which the file lies.
   std::string folder() const;
-  // Of owner, group and others on the file.
-  std::uint32_t permissions() const;
+  // Whose the file is.
+  FileOwner owner() const;
   bool is_read_only() const { return options_.read_only; }
 
   // How much memory a transaction that writes so much should have made resident ahead (memory_reserve.h). None after the

@@ -8,6 +8,12 @@
 #include "page_check.h"
 
 namespace piecemark::engine {
+namespace {
+
+// A copy of a file that nobody may write is still its owner's to write.
+constexpr std::uint32_t kOwnerWrites = 0600;
+
+}  // namespace
 
 // Nobody else knows the file by name, which is why the registry need not know it, and why it gets no lock file, which
 // would need room of its own.
@@ -56,7 +62,7 @@ void Environment::complete_new_file(const FileInCreation& file, std::span<const 
 }
 
 void Environment::create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
-                         std::optional<std::uint32_t> permissions, const Check& check) {
+                         const CreationOptions& options) {
   const std::string attempted = "cannot create '" + path + "'";
   const Error name_is_taken(
       ErrorCode::file_exists,
@@ -67,10 +73,11 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
 
   // Made now: once the file has its name, nothing may throw that is no failure of it.
   const std::string folder = os::folder_of(path);
-  FileInCreation file(path, attempted);
-  if (permissions) os::set_permissions(file.file(), *permissions);
+  std::optional<FileOwner> owner = options.owner;
+  if (owner) owner->permissions |= kOwnerWrites;
+  FileInCreation file(path, attempted, owner);
   try {
-    complete_new_file(file, tables, fill, check);
+    complete_new_file(file, tables, fill, options.check);
     if (auto error = file.take_name()) {
       if (error == std::errc::file_exists) throw name_is_taken;
       throw_system_error(error, attempted, path);

@@ -59,17 +59,11 @@ void require_removable(const std::string& path, const std::string& attempted) {
   }
 }
 
-void keep_owner(const os::File& of, const os::File& to, const std::string& attempted,
-                const std::string& path) {
-  os::FileFacts facts;
-  std::error_code error = os::facts_of(of, facts);
-  if (!error) error = os::set_owner(to, facts.owner, facts.group);
-  if (is_denied(error)) {
-    throw Error(ErrorCode::permission_denied,
-                {attempted, "owner and group would not stay the same", {}, "ask the owner to do it"});
-  }
-  if (!error) error = os::set_permissions(to, facts.permissions);
-  if (error) throw_system_error(error, attempted, path);
+void require_owner(const FileOwner& owner, const os::File& file, const std::string& attempted) {
+  os::FileFacts given;
+  if (!os::facts_of(file, given) && given.owner == owner.owner && given.group == owner.group) return;
+  throw Error(ErrorCode::permission_denied,
+              {attempted, "owner and group would not stay the same", {}, "ask the owner to do it"});
 }
 
 }  // namespace
@@ -86,9 +80,10 @@ void Environment::replace(const Fill& fill, const Check& check, std::uint32_t bu
   require_removable(path_, attempted);
   std::vector<std::string_view> names;
   for (const NamedTable& table : tables_) names.emplace_back(table.name);
-  FileInCreation file(path_, attempted);
+  const FileOwner owner = this->owner();
+  FileInCreation file(path_, attempted, owner);
   try {
-    keep_owner(file_, file.file(), attempted, path_);
+    require_owner(owner, file.file(), attempted);
     complete_new_file(file, names, fill, check);
     note_replacement();
   } catch (const Error& error) {

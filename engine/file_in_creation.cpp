@@ -9,6 +9,8 @@ namespace piecemark::engine {
 namespace {
 
 constexpr std::string_view kNewInfix = ".new-";
+constexpr std::uint32_t kOwnerOnly = 0600;
+constexpr std::uint32_t kAnybody = 0666;  // whom the umask lets
 
 std::string base_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -39,18 +41,24 @@ std::string new_temporary_name(const std::string& path) {
   return path + std::string(kNewInfix) + Uuid::generate().to_string();
 }
 
-FileInCreation::FileInCreation(std::string path, const std::string& attempted)
+FileInCreation::FileInCreation(std::string path, const std::string& attempted,
+                               const std::optional<FileOwner>& owner)
     : path_(std::move(path)), present_(&temporary_) {
   remove_abandoned_creations(path_);
-  while (!try_create(attempted)) {
+  while (!try_create(attempted, owner ? kOwnerOnly : kAnybody)) {
   }
   os::close_in_forked_child(file_.descriptor());
+  if (!owner) return;
+  if (auto error = give_to(*owner, file_)) {
+    let_go();
+    throw_system_error(error, attempted, path_);
+  }
 }
 
 // False where another creator has met the file before it was locked, and took it for one that was left behind.
-bool FileInCreation::try_create(const std::string& attempted) {
+bool FileInCreation::try_create(const std::string& attempted, std::uint32_t permissions) {
   temporary_ = new_temporary_name(path_);
-  if (auto error = os::create_exclusively(temporary_, file_)) {
+  if (auto error = os::create_exclusively(temporary_, permissions, file_)) {
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path_);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
@@ -70,6 +78,10 @@ bool FileInCreation::has_its_name() const {
 }
 
 FileInCreation::~FileInCreation() {
+  let_go();
+}
+
+void FileInCreation::let_go() noexcept {
   os::forget_in_forked_child(file_.descriptor());
   if (present_ != nullptr) os::remove_quietly(*present_);
 }

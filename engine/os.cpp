@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <fstream>
 #include <limits>
@@ -253,6 +255,34 @@ std::error_code set_owner(const File& file, std::uint32_t owner, std::uint32_t g
   return ::fchown(file.descriptor(), owner, group) == 0 ? std::error_code() : last_error();
 }
 
+namespace {
+
+constexpr const char* kAccessList = "system.posix_acl_access";
+
+}  // namespace
+
+// The list is a version (4), then entries: tag (2), permissions (2), whose (4), little-endian.
+std::optional<std::uint32_t> group_in_access_list(const File& file) {
+  constexpr std::size_t kVersionBytes = 4;
+  constexpr std::size_t kEntryBytes = 8;
+  constexpr std::uint16_t kGroupItself = 0x04;
+  std::array<char, 4096> list{};
+  const ssize_t size = ::fgetxattr(file.descriptor(), kAccessList, list.data(), list.size());
+  if (size < 0) return errno == ERANGE ? std::optional(0U) : std::nullopt;
+  const auto end = static_cast<std::size_t>(size);
+  for (std::size_t at = kVersionBytes; at + kEntryBytes <= end; at += kEntryBytes) {
+    std::array<std::uint16_t, 2> entry{};
+    std::memcpy(entry.data(), list.data() + at, sizeof entry);
+    if (entry[0] == kGroupItself) return entry[1];
+  }
+  return std::nullopt;
+}
+
+std::error_code remove_access_list(const File& file) {
+  return ::fremovexattr(file.descriptor(), kAccessList) == 0 || errno == ENODATA ? std::error_code()
+                                                                                 : last_error();
+}
+
 std::error_code rename_without_replacing(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
   if (errno != EINVAL && errno != ENOSYS) return last_error();
@@ -269,11 +299,26 @@ std::error_code add_name(const std::string& present, const std::string& added) {
   return ::link(present.c_str(), added.c_str()) == 0 ? std::error_code() : last_error();
 }
 
-std::error_code create_exclusively(const std::string& path, File& file) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+std::error_code create_exclusively(const std::string& path, std::uint32_t permissions, File& file) {
+  const int descriptor =
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(permissions));
   if (descriptor < 0) return last_error();
   file = File(descriptor);
   return {};
+}
+
+std::error_code create_if_missing(const std::string& path, std::uint32_t permissions, File& file) {
+  const int descriptor =
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, static_cast<mode_t>(permissions));
+  if (descriptor < 0) return last_error();
+  file = File(descriptor);
+  return {};
+}
+
+std::uint32_t group_of_new_files(const std::string& folder) {
+  struct stat status {};
+  const bool is_of_folder = ::stat(folder.c_str(), &status) == 0 && (status.st_mode & S_ISGID) != 0;
+  return is_of_folder ? status.st_gid : ::getegid();
 }
 
 std::error_code create_unnamed(const std::string& folder, File& file) {

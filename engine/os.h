@@ -85,14 +85,23 @@ std::error_code sync_folder(const std::string& folder);
 std::error_code set_permissions(const File& file, std::uint32_t permissions);
 // Asks for no change where there is none.
 std::error_code set_owner(const File& file, std::uint32_t owner, std::uint32_t group);
+// What the group itself may (0 to 7), where the file has an access control list: its permissions then say what anybody in
+// that list may at most. nullopt without a list.
+std::optional<std::uint32_t> group_in_access_list(const File& file);
+std::error_code remove_access_list(const File& file);
 // Gives the file a new name; fails with std::errc::file_exists where that name is taken.
 std::error_code rename_without_replacing(const std::string& from, const std::string& to);
 std::error_code rename_replacing(const std::string& from, const std::string& to);
 // Gives the file a second name (a hard link); fails with std::errc::operation_not_permitted where the file system has no
 // second names.
 std::error_code add_name(const std::string& present, const std::string& added);
-// Creates a file that nobody else has; fails with std::errc::file_exists where the name is taken.
-std::error_code create_exclusively(const std::string& path, File& file);
+// Creates a file that nobody else has; fails with std::errc::file_exists where the name is taken. The umask takes its part
+// of the permissions.
+std::error_code create_exclusively(const std::string& path, std::uint32_t permissions, File& file);
+// Opens the file for writing, and creates it so where it is missing.
+std::error_code create_if_missing(const std::string& path, std::uint32_t permissions, File& file);
+// The group that a file gets which this process makes in the folder.
+std::uint32_t group_of_new_files(const std::string& folder);
 // Creates a file without a name, which is gone when it is closed.
 std::error_code create_unnamed(const std::string& folder, File& file);
 std::error_code write_at(const File& file, std::uint64_t offset, std::string_view bytes);

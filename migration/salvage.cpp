@@ -442,7 +442,11 @@ SalvageReport salvage(const std::string& from, const std::string& to, const Salv
     require_anything(report, from);
     index::save_stamp(transaction, stamp);
   };
-  engine::Environment::create(to, index::kTables, fill);
+  engine::FileOwner owner;
+  if (auto error = engine::owner_of(bytes, owner)) {
+    engine::throw_system_error(error, attempt_to_salvage(from), from);
+  }
+  engine::Environment::create(to, index::kTables, fill, {.owner = owner});
   return report;
 }
 

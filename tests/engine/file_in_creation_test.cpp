@@ -33,7 +33,7 @@ TEST(FileInCreation, IsNotTakenAwayByOthersThatBeginAtTheSameTime) {
   for (int i = 0; i < 8; ++i) {
     creators.emplace_back([&] {
       for (int round = 0; round < 500; ++round) {
-        if (!has_its_name(FileInCreation(folder.path("store"), "cannot create"))) ++lost;
+        if (!has_its_name(FileInCreation(folder.path("store"), "cannot create", std::nullopt))) ++lost;
       }
     });
   }

@@ -110,8 +110,9 @@ class PIECEMARK_API Store {
   StoreInfo info() const;
 
   // Writes a copy of the last commit to a new file, compact, while others read and write. It gets its name once it is
-  // durable and was read back as a whole: pages, checksums, index entries, constraints, content. Works on a store opened
-  // for reading, and on every format.
+  // durable and was read back as a whole: pages, checksums, index entries, constraints, content. It has the owner, group and
+  // permissions of the store, as far as this process may give them, and its owner may write; access control lists are not
+  // copied. Works on a store opened for reading, and on every format.
   // Errors  file_exists, file_not_found (no such folder), permission_denied, disk_full, io_error, corrupt_record,
   //         corrupt_file, migration_mismatch; nothing is left behind
   // Cost    reads every row three times and writes it once; keeps a snapshot meanwhile
