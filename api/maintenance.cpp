@@ -6,14 +6,14 @@
 namespace piecemark {
 
 void Store::backup(const std::string& out) const {
-  core_->with_file(
+  core()->with_file(
       [&](OpenedFile&, engine::Environment& environment) { migration::back_up(environment, out); });
 }
 
 Compaction Store::compact() {
-  core_->require_opened_for_writing();
-  const Compaction done = core_->with_file([&](OpenedFile&, engine::Environment& environment) {
-    return migration::compact(environment, core_->options().busy_timeout_ms);
+  core()->require_opened_for_writing();
+  const Compaction done = core()->with_file([&](OpenedFile&, engine::Environment& environment) {
+    return migration::compact(environment, core()->options().busy_timeout_ms);
   });
   try {
     read();  // Lets go of the old file, so that its room is free.
@@ -24,7 +24,7 @@ Compaction Store::compact() {
 }
 
 std::vector<LongReader> Store::long_readers(std::uint32_t older_than_ms) const {
-  const ReadTxnState state = StoreCore::begin_read(core_);
+  const ReadTxnState state = StoreCore::begin_read(core());
   engine::Environment& environment = *state.transaction.environment();
   environment.clear_dead_readers();
   return environment.long_readers(state.transaction, older_than_ms);

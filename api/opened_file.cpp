@@ -22,7 +22,7 @@ const index::Format& require_known(const engine::Stamp& stamp, const std::string
 
 OpenedFile::OpenedFile(std::shared_ptr<engine::Environment> environment)
     : owned_(std::move(environment)), environment_(owned_) {
-  const engine::ReadTransaction transaction = owned_->begin_read();
+  const engine::ReadTransaction transaction = owned_->begin_read(engine::Deadline::min());
   const engine::Stamp stamp = index::load_stamp(transaction);
   index::require_schema(transaction, index::require_readable(stamp, owned_->path()));
   nulls_not_distinct_ = stamp.nulls_not_distinct;

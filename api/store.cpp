@@ -9,8 +9,16 @@ namespace piecemark {
 
 Store::Store(std::shared_ptr<StoreCore> core) : core_(std::move(core)) {}
 
+const std::shared_ptr<StoreCore>& Store::core() const {
+  if (!core_) {
+    throw Error(ErrorCode::invalid_use,
+                {"cannot use a store", "one that was moved from", {}, "use the one it was moved to"});
+  }
+  return core_;
+}
+
 StoreCore& core_of(const Store& store) {
-  return *store.core_;
+  return *store.core();
 }
 
 Store Store::open(const std::string& path, const OpenOptions& options) {
@@ -25,18 +33,21 @@ Store Store::create(const std::string& path, const CreateOptions& create, const 
                 {"cannot create '" + path + "'", "format " + std::to_string(create.format),
                  index::known_formats(), "run 'piecemark formats' to see them"});
   }
-  engine::Environment::create(path, index::kTables, [&](engine::WriteTransaction& transaction) {
-    index::save_stamp(transaction, index::new_stamp(*format, create.nulls_not_distinct));
-  });
+  engine::Environment::create(
+      path, index::kTables,
+      [&](engine::WriteTransaction& transaction) {
+        index::save_stamp(transaction, index::new_stamp(*format, create.nulls_not_distinct));
+      },
+      {.notes_table = index::kNotesTable});
   return Store::open(path, open);
 }
 
 ReadTxn Store::read() const {
-  return ReadTxn(std::unique_ptr<ReadTxnState>(new ReadTxnState(StoreCore::begin_read(core_))));
+  return ReadTxn(std::unique_ptr<ReadTxnState>(new ReadTxnState(StoreCore::begin_read(core()))));
 }
 
 WriteTxn Store::write() {
-  return WriteTxn(StoreCore::begin_write(core_));
+  return WriteTxn(StoreCore::begin_write(core()));
 }
 
 void Store::write_grouped(const std::function<void(WriteTxn& txn)>& change) {
@@ -51,11 +62,11 @@ void Store::write_grouped(const std::function<void(WriteTxn& txn)>& change) {
                                                      state_of(txn).is_grouped = false;
                                                      txn.commit();
                                                    }};
-  core_->commit_group().run(change, transactions);
+  core()->commit_group().run(change, transactions);
 }
 
 StoreInfo Store::info() const {
-  const ReadTxnState state = StoreCore::begin_read(core_);
+  const ReadTxnState state = StoreCore::begin_read(core());
   const engine::ReadTransaction& transaction = state.transaction;
   const index::Components& components = *state.components;
   const engine::Environment& environment = *transaction.environment();
@@ -80,7 +91,7 @@ StoreInfo Store::info() const {
 }
 
 const std::string& Store::path() const {
-  return core_->path();
+  return core()->path();
 }
 
 }  // namespace piecemark

@@ -14,7 +14,7 @@ std::shared_ptr<engine::Environment> open_environment(const std::string& path, c
                                     .map_size_bytes = options.map_size_bytes,
                                     .busy_timeout_ms = options.busy_timeout_ms,
                                     .required_tables = index::kRequiredTables,
-                                    .notes_table = static_cast<std::size_t>(index::TableId::meta)});
+                                    .notes_table = index::kNotesTable});
 }
 
 // Once more where it is replaced at this very moment.
@@ -52,10 +52,16 @@ void StoreCore::require_opened_for_writing() const {
 }
 
 ReadTxnState StoreCore::begin_read(const std::shared_ptr<StoreCore>& core) {
+  engine::Deadline copied_since = engine::Deadline::max();
   return core->with_file([&](OpenedFile& file, engine::Environment& environment) {
-    engine::ReadTransaction transaction = environment.begin_read();
-    const index::Components& components = file.readable_components(transaction);
-    return ReadTxnState{core, std::move(transaction), &components};
+    try {
+      engine::ReadTransaction transaction = environment.begin_read(copied_since);
+      const index::Components& components = file.readable_components(transaction);
+      return ReadTxnState{core, std::move(transaction), &components};
+    } catch (const Error&) {
+      copied_since = std::chrono::steady_clock::now();  // What is opened next is not older than this call.
+      throw;
+    }
   });
 }
 

@@ -44,9 +44,10 @@ WriteTxn::~WriteTxn() = default;
 
 WriteTxnState& WriteTxn::state() const {
   if (!state_) {
-    throw Error(
-        ErrorCode::invalid_use,
-        {"cannot use a write transaction", "one that was committed or rolled back", {}, "begin a new one"});
+    throw Error(ErrorCode::invalid_use, {"cannot use a write transaction",
+                                         "one that was committed, rolled back or moved from",
+                                         {},
+                                         "begin a new one"});
   }
   return *state_;
 }

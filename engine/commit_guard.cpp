@@ -120,16 +120,11 @@ bool CommitGuard::holds_later(MDB_txn* transaction, std::uint64_t commit) const 
   return meta != nullptr && load<std::uint64_t>(meta + kCommitAt) > commit;
 }
 
-CommitGuard::Anchor CommitGuard::anchor_of(MDB_txn* transaction, std::uint64_t commit) const {
-  Anchor anchor;
+CommitAnchor CommitGuard::anchor_of(MDB_txn* transaction, std::uint64_t commit) const {
   const char* const meta = meta_of(transaction, commit);
-  if (meta == nullptr) return anchor;
+  if (meta == nullptr) return {};
   const Known found = look_at(transaction, commit, meta);
-  anchor.meta_ = meta + kCommitAt;
-  anchor.commit_ = commit;
-  if (found.mark_at != 0) anchor.mark_ = reinterpret_cast<const char*>(found.mark_at);
-  anchor.random_ = found.random;
-  return anchor;
+  return {meta + kCommitAt, commit, reinterpret_cast<const char*>(found.mark_at), found.random};
 }
 
 }  // namespace piecemark::engine

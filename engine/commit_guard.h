@@ -44,23 +44,8 @@ class CommitGuard {
   // killed before it could say so, or that nobody of those who have the file open has made.
   bool holds_later(MDB_txn* transaction, std::uint64_t commit) const;
 
-  // What a write transaction, which has just begun, relies on until its commit.
-  class Anchor {
-   public:
-    // Whether the file still holds it. Always true of a file that nobody else can know.
-    bool holds() const {
-      return meta_ == nullptr ||
-             (load<std::uint64_t>(meta_) == commit_ && (mark_ == nullptr || load<std::uint64_t>(mark_) == random_));
-    }
-
-   private:
-    friend class CommitGuard;
-    const char* meta_ = nullptr;  // the number in the meta page
-    const char* mark_ = nullptr;
-    std::uint64_t commit_ = 0;
-    std::uint64_t random_ = 0;
-  };
-  Anchor anchor_of(MDB_txn* transaction, std::uint64_t commit) const;
+  // What a write transaction, which has just begun from this commit, relies on.
+  CommitAnchor anchor_of(MDB_txn* transaction, std::uint64_t commit) const;
 
  private:
   // What is known of a commit: changed by one thread at a time, and read by others meanwhile, who see that it changes.

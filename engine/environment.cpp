@@ -38,10 +38,11 @@ std::string Environment::folder() const {
   return os::folder_of(rooms_->path);
 }
 
-std::uint32_t Environment::permissions() const {
-  os::FileFacts facts;
-  os::facts_of(rooms_->file, facts);
-  return facts.permissions;
+FileOwner Environment::owner() const {
+  FileOwner owner;
+  if (auto error = owner_of(rooms_->file, owner))
+    throw_system_error(error, "cannot read '" + rooms_->path + "'", rooms_->path);
+  return owner;
 }
 
 bool Environment::is_read_only() const {
@@ -100,7 +101,7 @@ ReadTransaction Environment::begin_read(Deadline copied_since) {
     throw;
   }
   visit.stay();
-  ReadTransaction transaction(shared_from_this(), handle, {});
+  ReadTransaction transaction(shared_from_this(), handle);
   if (rooms.notes.is_noted_as_replaced(transaction) && !rooms.is_at_its_path())
     rooms.throw_replaced("read from", "the file was compacted: another one has its name now");
   return transaction;
@@ -112,11 +113,7 @@ WriteTransaction Environment::begin_write() {
 
 WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms, const OnWait& on_wait) {
   Rooms& rooms = *rooms_;
-  rooms.check_usable("write to");
-  if (rooms.options.read_only) {
-    throw Error(ErrorCode::read_only,
-                {"cannot write to '" + rooms.path + "'", "a store opened for reading", {}, "open it for writing"});
-  }
+  rooms.require_opened_for_writing();
   rooms.acquire_write_lock(*this, busy_timeout_ms, on_wait);
   try {
     rooms.readers->clear_dead_now_and_then();
@@ -125,7 +122,8 @@ WriteTransaction Environment::begin_write(std::uint32_t busy_timeout_ms, const O
     Map::Visit visit(rooms.map);
     MDB_txn* const handle = rooms.begin_writing();
     visit.stay();
-    return {shared_from_this(), handle, rooms.guard.anchor_of(handle, mdb_txn_id(handle) - 1), true};
+    return {shared_from_this(), handle, rooms.guard.anchor_of(handle, mdb_txn_id(handle) - 1),
+            WriterHold::write_lock};
   } catch (...) {
     rooms.write_lock->release();
     throw;
@@ -169,6 +167,13 @@ void Environment::Rooms::check_usable(const char* attempted) const {
   if (!map.is_poisoned()) return;
   if (is_overwritten.load()) throw overwritten(attempted);
   throw lmdb_error(MDB_PANIC, std::string("cannot ") + attempted + " '" + path + "'", path);
+}
+
+void Environment::Rooms::require_opened_for_writing() const {
+  check_usable("write to");
+  if (!options.read_only) return;
+  throw Error(ErrorCode::read_only,
+              {"cannot write to '" + path + "'", "a store opened for reading", {}, "open it for writing"});
 }
 
 Error Environment::Rooms::overwritten(const char* attempted) const {
@@ -261,10 +266,10 @@ MDB_txn* Environment::Rooms::begin_writing() {
   for (;;) {
     MDB_txn* const transaction = map.begin(0, "write to", &writer_thread);
     const std::uint64_t base = mdb_txn_id(transaction) - 1;
-    const bool is_overwritten = !guard.holds(transaction, base) || guard.holds_later(transaction, base);
-    if (!is_overwritten && tables.are_known(transaction)) return transaction;
+    const bool is_intact = guard.holds(transaction, base) && !guard.holds_later(transaction, base);
+    if (is_intact && tables.are_known(transaction)) return transaction;
     abort_writing(transaction);
-    if (is_overwritten) throw_overwritten("write to");
+    if (!is_intact) throw_overwritten("write to");
     tables.adopt();
   }
 }
@@ -286,7 +291,7 @@ void Environment::Rooms::acquire_write_lock(Environment& environment, std::uint3
     MDB_txn* const handle = begin_snapshot();
     visit.stay();
     if (readers) readers->count_one();
-    is_noted = notes.is_noted_as_replaced(ReadTransaction(environment.shared_from_this(), handle, {}));
+    is_noted = notes.is_noted_as_replaced(ReadTransaction(environment.shared_from_this(), handle));
   }
   if (is_noted) throw_replaced("write to", "the file was compacted: another one has its name now");
   throw Error(ErrorCode::reopen_needed, {"cannot write to '" + path + "'",
@@ -302,12 +307,12 @@ void Environment::Rooms::end_read(MDB_txn* transaction) noexcept {
   if (readers) readers->remove();
 }
 
-void Environment::Rooms::end_write(MDB_txn* transaction, bool holds_write_lock) noexcept {
+void Environment::Rooms::end_write(MDB_txn* transaction, WriterHold hold) noexcept {
   if (is_forked()) return;
-  holds_write_lock ? abort_writing(transaction) : mdb_txn_abort(transaction);
+  hold == WriterHold::nothing ? mdb_txn_abort(transaction) : abort_writing(transaction);
   tables.forget_created();
   map.leave();
-  if (holds_write_lock) write_lock->release();
+  if (hold == WriterHold::write_lock) write_lock->release();
 }
 
 int Environment::Rooms::commit_in_lmdb(MDB_txn* transaction, const Commit& commit) noexcept {
@@ -316,7 +321,7 @@ int Environment::Rooms::commit_in_lmdb(MDB_txn* transaction, const Commit& commi
     mdb_env_set_flags(map.handle(), MDB_NOMETASYNC, commit.durability == Durability::relaxed ? 1 : 0);
     code = mdb_txn_commit(transaction);
   };
-  commit.holds_write_lock ? writer_thread.run(work) : work();
+  commit.hold == WriterHold::nothing ? work() : writer_thread.run(work);
   return code;
 }
 
@@ -335,10 +340,10 @@ void Environment::Rooms::commit(MDB_txn* transaction, const Commit& commit) {
     failure = failed_commit(code);
   }
   map.leave();
-  if (commit.holds_write_lock) write_lock->release();
+  if (commit.hold == WriterHold::write_lock) write_lock->release();
   if (failure) std::rethrow_exception(failure);
   // LMDB waits for nothing where nothing has changed; commits before may not have waited either.
-  if (!commit.changes && commit.durability == Durability::full) sync(number - 1);
+  if (!commit.changes && commit.durability == Durability::full && file) sync(number - 1);
 }
 
 void Environment::Rooms::sync(std::uint64_t commit) {

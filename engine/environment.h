@@ -11,7 +11,8 @@
 //   write_lock      one writer at a time; writer_thread, on which LMDB takes it for one
 //   private_copy    what is read instead, where the lock file may not be written
 //
-// Opening is in opening.cpp, creation in environment_create.cpp, replacement in replacement.cpp.
+// How a file is opened is in opening.cpp, how it comes to be in creation.h, and how it gives place to another in
+// replacement.h.
 //
 // Invariants
 //   - A process has at most one environment for a file, whatever names it is opened by: closing a second one would drop
@@ -31,6 +32,7 @@
 #include <string_view>
 #include <vector>
 
+#include "file_owner.h"
 #include "piecemark/long_reader.h"
 #include "transaction.h"
 #include "waiting.h"
@@ -49,6 +51,18 @@ struct EnvironmentOptions {
   std::optional<std::size_t> notes_table = std::nullopt;
 };
 
+struct CreationOptions {
+  // Whose the new file is, and who may do what with it, as far as this process may give it to them; its owner may write. Set
+  // for what is made from another store. Without one, the file is as any new one of this process.
+  std::optional<FileOwner> owner = std::nullopt;
+  // Reads what was written, once it is durable, and throws where it is not what it should be. The pages are walked before.
+  // Without it nothing is read.
+  using Check = std::function<void(const ReadTransaction&)>;
+  Check check = {};
+  // As EnvironmentOptions has it.
+  std::optional<std::size_t> notes_table = std::nullopt;
+};
+
 class Environment : public std::enable_shared_from_this<Environment> {
  public:
   // Opens an existing file with these tables. Table i of the list is table(i).
@@ -61,12 +75,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // is durable: a crash leaves either no file or a complete one.
   // Errors  file_exists, and those of open
   using Fill = std::function<void(WriteTransaction&)>;
-  // Reads what was written, once it is durable, and throws where it is not what it should be. The pages are walked before.
-  using Check = std::function<void(const ReadTransaction&)>;
-  // `permissions` are those of owner, group and others; without them the process's umask says. Without `check` nothing
-  // is read.
+  using Check = CreationOptions::Check;
   static void create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
-                     std::optional<std::uint32_t> permissions = std::nullopt, const Check& check = {});
+                     const CreationOptions& options = {});
 
   Environment(const Environment&) = delete;
   ~Environment();
@@ -100,8 +111,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   const std::string& path() const;
   // In which the file lies.
   std::string folder() const;
-  // Of owner, group and others on the file.
-  std::uint32_t permissions() const;
+  // Whose the file is.
+  FileOwner owner() const;
   bool is_read_only() const;
 
   // How much memory a transaction that writes so much should have made resident ahead (memory_reserve.h). None after the

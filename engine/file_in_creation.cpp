@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "file_locks.h"
 #include "lmdb_error.h"
 #include "piecemark/uuid.h"
 
@@ -9,21 +10,24 @@ namespace piecemark::engine {
 namespace {
 
 constexpr std::string_view kNewInfix = ".new-";
+constexpr std::uint32_t kOwnerOnly = 0600;
+constexpr std::uint32_t kAnybody = 0666;  // whom the umask lets
 
 std::string base_of(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-// Nobody holds the lock on it any more.
+// Nobody holds their gate any more. They are removed while this process does: whoever creates a file looks for its name
+// once it has the gate.
 void remove_abandoned_creations(const std::string& path) {
   const std::string folder = path.substr(0, path.size() - base_of(path).size());
   for (const std::string& name : os::neighbours_of(path)) {
     os::File abandoned;
-    if (is_name_in_creation(name, path) && !os::open_file(folder + name, os::Access::read_write, abandoned) &&
-        os::try_lock(abandoned, os::LockMode::exclusive)) {
+    if (!is_name_in_creation(name, path) || os::open_file(folder + name, os::Access::read_write, abandoned)) continue;
+    const os::ClosedInForkedChild closed(abandoned.descriptor());
+    if (FileLocks(abandoned.descriptor()).try_acquire(FileLock::gate, os::LockMode::exclusive))
       os::remove_quietly(folder + name);
-    }
   }
 }
 
@@ -38,18 +42,50 @@ std::string new_temporary_name(const std::string& path) {
   return path + std::string(kNewInfix) + Uuid::generate().to_string();
 }
 
-FileInCreation::FileInCreation(std::string path, const std::string& attempted)
-    : path_(std::move(path)), temporary_(new_temporary_name(path_)), present_(&temporary_) {
+FileInCreation::FileInCreation(std::string path, const std::string& attempted,
+                               const std::optional<FileOwner>& owner)
+    : path_(std::move(path)), present_(&temporary_) {
   remove_abandoned_creations(path_);
-  if (auto error = os::create_exclusively(temporary_, file_)) {
+  while (!try_create(attempted, owner ? kOwnerOnly : kAnybody)) {
+  }
+  os::close_in_forked_child(file_.descriptor());
+  if (!owner) return;
+  if (auto error = give_to(*owner, file_)) {
+    let_go();
+    throw_system_error(error, attempted, path_);
+  }
+}
+
+// False where another creator has met the file before it was locked, and took it for one that was left behind.
+bool FileInCreation::try_create(const std::string& attempted, std::uint32_t permissions) {
+  temporary_ = new_temporary_name(path_);
+  if (auto error = os::create_exclusively(temporary_, permissions, file_)) {
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path_);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
-  os::close_in_forked_child(file_.descriptor());
-  os::try_lock(file_, os::LockMode::exclusive);
+  try {
+    if (FileLocks(file_.descriptor()).try_acquire(FileLock::gate, os::LockMode::exclusive) && has_its_name())
+      return true;
+  } catch (...) {
+    os::remove_quietly(temporary_);
+    throw;
+  }
+  os::remove_quietly(temporary_);
+  file_.close();
+  return false;
+}
+
+bool FileInCreation::has_its_name() const {
+  os::FileFacts by_name;
+  os::FileFacts facts;
+  return !os::facts_of_link(temporary_, by_name) && !os::facts_of(file_, facts) && by_name.id == facts.id;
 }
 
 FileInCreation::~FileInCreation() {
+  let_go();
+}
+
+void FileInCreation::let_go() noexcept {
   os::forget_in_forked_child(file_.descriptor());
   if (present_ != nullptr) os::remove_quietly(*present_);
 }

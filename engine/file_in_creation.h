@@ -1,10 +1,13 @@
 // A file that is being written under a temporary name, beside the one that it is to get once it is complete and durable.
-// It is removed with the object, unless it is kept. Its lock tells others that it is not what a killed process has left.
+// It is removed with the object, unless it is kept. Its gate, which is closed (file_locks.h), tells others
+// that it is not what a killed process has left, and keeps them from opening it before its names are final.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <system_error>
 
+#include "file_owner.h"
 #include "os.h"
 #include "piecemark/error.h"
 
@@ -12,9 +15,10 @@ namespace piecemark::engine {
 
 class FileInCreation {
  public:
-  // Removes what killed creations of this file have left. `attempted` begins the messages.
+  // Removes what killed creations of this file have left. `attempted` begins the messages. Without an owner to give it to
+  // the file is as any new one of this process. From the beginning it is open to nobody who may not open it in the end.
   // Errors  file_not_found  no such folder; permission_denied, disk_full, io_error
-  FileInCreation(std::string path, const std::string& attempted);
+  FileInCreation(std::string path, const std::string& attempted, const std::optional<FileOwner>& owner);
   FileInCreation(const FileInCreation&) = delete;
   FileInCreation& operator=(const FileInCreation&) = delete;
   ~FileInCreation();
@@ -30,6 +34,10 @@ class FileInCreation {
   Error renamed(const Error& error) const;
 
  private:
+  bool try_create(const std::string& attempted, std::uint32_t permissions);
+  bool has_its_name() const;
+  void let_go() noexcept;
+
   std::string path_;
   std::string temporary_;
   const std::string* present_;

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "bytes.h"
+#include "file_owner.h"
 #include "lmdb_error.h"
 #include "piecemark/error.h"
 #include "record.h"
@@ -76,17 +77,44 @@ void require_own_lock_file(const std::string& path, const std::string& attempted
   if (!is_made_by_lmdb(file)) throw_unsafe(path, attempted, "another file, which would be overwritten");
 }
 
+namespace {
+
+// Another opener may make it at the same time.
+std::error_code open_or_make(const std::string& name, const os::File& store, os::File& file) {
+  constexpr std::uint32_t kOwnerOnly = 0600;  // Nobody else may open it before it is as it shall be.
+  std::error_code error = os::open_itself(name, file);
+  if (error != std::errc::no_such_file_or_directory) return error;
+  error = os::create_exclusively(name, kOwnerOnly, file);
+  if (error == std::errc::file_exists) return os::open_itself(name, file);
+  if (error) return error;
+  FileOwner owner;
+  if (error = owner_of(store, owner); error) return error;
+  owner.permissions = (owner.permissions & 0666) | kOwnerOnly;
+  return give_to(owner, file);
+}
+
+}  // namespace
+
+bool LockFile::may_be_used(const std::string& path, const os::File& store) {
+  const std::string name = lock_file_of(path);
+  os::FileFacts facts;
+  if (!os::facts_of_link(name, facts)) return os::can_write_or_create(name);
+  return os::can_create_in(os::folder_of(path)) && os::acts_for_owner(store);
+}
+
 LockFile LockFile::open(const std::string& path, const os::File& store, const std::string& attempted) {
   require_own_lock_file(path, attempted);
   LockFile opened;
   const std::string name = lock_file_of(path);
-  if (auto error = os::open_or_create_like(name, store, opened.file_)) throw_unusable(error, path, attempted);
+  if (auto error = open_or_make(name, store, opened.file_)) throw_unusable(error, path, attempted);
+  os::close_in_forked_child(opened.file_.descriptor());
   os::FileFacts facts;
   std::error_code error = os::facts_of(opened.file_, facts);
   if (!error) error = os::reserve_range(opened.file_, 0, kSlotsBytes);
   if (!error) error = opened.shared_.map(opened.file_);
   if (error) {
     if (facts.size_bytes == 0) os::remove_quietly(name);
+    opened.close();
     throw_unusable(error, path, attempted);
   }
   opened.id_ = facts.id;

@@ -44,6 +44,10 @@ class LockFile {
   // Errors  unsafe_lock_file, permission_denied (names the lock file), disk_full, io_error
   static LockFile open(const std::string& path, const os::File& store, const std::string& attempted);
 
+  // Whether this process may write it; or, where it is missing, make it so that it belongs to those who have the store. Who
+  // may only read the store should not keep its owner out.
+  static bool may_be_used(const std::string& path, const os::File& store);
+
   LockFile() = default;
   explicit operator bool() const { return static_cast<bool>(file_); }
   const os::FileId& id() const { return id_; }

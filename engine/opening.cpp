@@ -51,7 +51,9 @@ class Opening {
   void open_copy();
   void open_map(const std::string& file);
   bool share_write();
+  void require_own_lock_table();
   void settle_after_dead_processes(Environment& environment) const;
+  [[noreturn]] static void throw_overwritten_while_open(const Rooms& rooms);
 
   Rooms& rooms() { return *rooms_; }
 
@@ -75,6 +77,46 @@ Error in_use_with_other_lock_file(const std::string& attempted, const std::strin
 }
 
 }  // namespace
+
+// LMDB keeps the number of the last commit in the lock file. Where the data file was overwritten while others have it open,
+// that number is of another file, and a writer that believed it would damage this one. It is 0 until whoever makes the lock
+// file has looked into the data file. A number that is one behind may also be that of a writer who was killed before it could
+// note its commit, or is about to.
+void Opening::require_own_lock_table() {
+  MDB_txn* const transaction = rooms().map.begin(MDB_RDONLY, "open");
+  const std::uint64_t noted = mdb_txn_id(transaction);
+  const bool is_held = rooms().guard.holds(transaction, noted);
+  mdb_txn_abort(transaction);
+  MDB_envinfo info{};
+  mdb_env_info(rooms().map.handle(), &info);
+  const bool is_noted = noted > 0 || info.me_last_txnid == 0;
+  if (is_held && is_noted && noted <= info.me_last_txnid && info.me_last_txnid - noted <= 1) return;
+  throw_overwritten_while_open(rooms());
+}
+
+void Opening::throw_overwritten_while_open(const Rooms& rooms) {
+  const auto by = rooms.locks->holder(FileLock::open);
+  throw UnsettledLockFile(rooms.path, "a file that was overwritten while " +
+                                            (by ? by->to_string() : std::string("another process")) +
+                                            " had it open, and still has");
+}
+
+// Frees the slots of readers that were killed, and makes the last commit of a killed writer visible: readers
+// learn of it only when the write lock is taken once more.
+void Opening::settle_after_dead_processes(Environment& environment) const {
+  Environment::Rooms& rooms = *environment.rooms_;
+  if (!rooms.lock_file) return;
+  environment.clear_dead_readers();
+  if (rooms.options.read_only) return;
+  try {
+    static_cast<void>(environment.begin_write(0));
+  } catch (const Error& error) {
+    // Where somebody is writing, that settles it.
+    if (error.code() == ErrorCode::busy) return;
+    if (rooms.is_overwritten) throw_overwritten_while_open(rooms);
+    throw;
+  }
+}
 
 std::shared_ptr<Environment> Environment::open(const std::string& path, std::span<const std::string_view> tables,
                                                const EnvironmentOptions& options) {
@@ -263,15 +305,14 @@ void Opening::remove_lock_file_of_other_file() {
     throw UnsettledLockFile(rooms.path,
                             "a lock file of another data file: a process still has the file open that was here before");
   }
-  os::close_in_forked_child(file.descriptor());
+  const os::ClosedInForkedChild closed(file.descriptor());
   FileLocks locks(file.descriptor());
   rooms.locks->release(FileLock::gate);
   const bool is_acquired = locks.acquire(FileLock::gate, os::LockMode::exclusive, deadline_);
   const bool is_alone = is_acquired && !locks.holder(FileLock::open);
   std::error_code error;
   if (is_alone && rooms.is_at_its_path()) error = os::remove_if_there(lock_file_of(rooms.path));
-  os::forget_in_forked_child(file.descriptor());
-  file.close();
+  locks.release(FileLock::gate);
   rooms.locks->acquire(FileLock::gate, os::LockMode::shared, deadline_);
   if (error) throw_system_error(error, attempted_, lock_file_of(rooms.path));
   if (!is_alone)
@@ -312,16 +353,17 @@ void Opening::open_map(const std::string& file) {
   const Map::Visit visit(rooms.map);
   if (has_lock_file) {
     rooms.lock_file.protect_first_byte();
-    require_own_lock_table(rooms);
     rooms.readers.emplace(rooms.map, *rooms.locks, rooms.lock_file, rooms.path);
     rooms.write_lock.emplace(*rooms.locks, rooms.path);
     rooms.guard.set_shared(&rooms.lock_file.shared());
   }
   rooms.tables.open(tables_, options.required_tables);
-  if (!options.notes_table) return;
-  const Table notes = rooms.tables.table(*options.notes_table);
-  rooms.notes.set_table(notes);
-  rooms.guard.set_notes(notes);
+  if (options.notes_table) {
+    const Table notes = rooms.tables.table(*options.notes_table);
+    rooms.notes.set_table(notes);
+    rooms.guard.set_notes(notes);
+  }
+  if (has_lock_file) require_own_lock_table();
 }
 
 }  // namespace piecemark::engine

@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <fstream>
 #include <memory>
@@ -141,6 +143,11 @@ std::error_code facts_of(const File& file, FileFacts& facts) {
   return {};
 }
 
+std::uint64_t names_of(const File& file) {
+  FileFacts facts;
+  return facts_of(file, facts) ? 0 : facts.names;
+}
+
 bool can_create_in(const std::string& folder) {
   return ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
 }
@@ -159,6 +166,11 @@ bool can_replace(const std::string& path) {
   const uid_t user = ::geteuid();
   if (user == 0 || user == of_folder.st_uid) return true;
   return ::lstat(path.c_str(), &of_file) != 0 || of_file.st_uid == user;
+}
+
+bool acts_for_owner(const File& file) {
+  FileFacts facts;
+  return ::geteuid() == 0 || (!facts_of(file, facts) && facts.owner == ::geteuid());
 }
 
 std::string folder_of(const std::string& path) {
@@ -278,6 +290,34 @@ std::error_code set_owner(const File& file, std::uint32_t owner, std::uint32_t g
   return ::fchown(file.descriptor(), owner, group) == 0 ? std::error_code() : last_error();
 }
 
+namespace {
+
+constexpr const char* kAccessList = "system.posix_acl_access";
+
+}  // namespace
+
+// The list is a version (4), then entries: tag (2), permissions (2), whose (4), little-endian.
+std::optional<std::uint32_t> group_in_access_list(const File& file) {
+  constexpr std::size_t kVersionBytes = 4;
+  constexpr std::size_t kEntryBytes = 8;
+  constexpr std::uint16_t kGroupItself = 0x04;
+  std::array<char, 4096> list{};
+  const ssize_t size = ::fgetxattr(file.descriptor(), kAccessList, list.data(), list.size());
+  if (size < 0) return errno == ERANGE ? std::optional(0U) : std::nullopt;
+  const auto end = static_cast<std::size_t>(size);
+  for (std::size_t at = kVersionBytes; at + kEntryBytes <= end; at += kEntryBytes) {
+    std::array<std::uint16_t, 2> entry{};
+    std::memcpy(entry.data(), list.data() + at, sizeof entry);
+    if (entry[0] == kGroupItself) return entry[1];
+  }
+  return std::nullopt;
+}
+
+std::error_code remove_access_list(const File& file) {
+  return ::fremovexattr(file.descriptor(), kAccessList) == 0 || errno == ENODATA ? std::error_code()
+                                                                                 : last_error();
+}
+
 std::error_code rename_without_replacing(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
   if (errno != EINVAL && errno != ENOSYS) return last_error();
@@ -294,11 +334,26 @@ std::error_code add_name(const std::string& present, const std::string& added) {
   return ::link(present.c_str(), added.c_str()) == 0 ? std::error_code() : last_error();
 }
 
-std::error_code create_exclusively(const std::string& path, File& file) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+std::error_code create_exclusively(const std::string& path, std::uint32_t permissions, File& file) {
+  const int descriptor =
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(permissions));
   if (descriptor < 0) return last_error();
   file = File(descriptor);
   return {};
+}
+
+std::error_code create_if_missing(const std::string& path, std::uint32_t permissions, File& file) {
+  const int descriptor =
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, static_cast<mode_t>(permissions));
+  if (descriptor < 0) return last_error();
+  file = File(descriptor);
+  return {};
+}
+
+std::uint32_t group_of_new_files(const std::string& folder) {
+  struct stat status {};
+  const bool is_of_folder = ::stat(folder.c_str(), &status) == 0 && (status.st_mode & S_ISGID) != 0;
+  return is_of_folder ? status.st_gid : ::getegid();
 }
 
 std::error_code create_unnamed(const std::string& folder, File& file) {
@@ -342,24 +397,11 @@ void make_resident(char* begin, std::size_t bytes) {
 #endif
 }
 
-std::error_code open_or_create_like(const std::string& path, const File& like, File& file) {
-  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-  file = File(::open(path.c_str(), kFlags));
-  if (file) return {};
-  if (errno != ENOENT) return last_error();
-  // Nobody else may open it before it is as it shall be.
-  file = File(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600));
-  if (!file) {
-    if (errno != EEXIST) return last_error();
-    file = File(::open(path.c_str(), kFlags));
-    return file ? std::error_code() : last_error();
-  }
-  FileFacts facts;
-  if (auto error = facts_of(like, facts)) return error;
-  // As far as it goes: who may not give the file away, may give it to one of his groups.
-  if (::fchown(file.descriptor(), facts.owner, facts.group) != 0)
-    static_cast<void>(::fchown(file.descriptor(), static_cast<uid_t>(-1), facts.group));
-  return set_permissions(file, facts.permissions & 0666U);
+std::error_code open_itself(const std::string& path, File& file) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0) return last_error();
+  file = File(descriptor);
+  return {};
 }
 
 std::error_code reserve_range(const File& file, std::uint64_t offset, std::uint64_t bytes) {

@@ -63,12 +63,15 @@ std::error_code open_file(const std::string& path, Access access, File& file);
 std::error_code facts_of(const std::string& path, FileFacts& facts);  // follows symbolic links
 std::error_code facts_of_link(const std::string& path, FileFacts& facts);
 std::error_code facts_of(const File& file, FileFacts& facts);
+std::uint64_t names_of(const File& file);  // 0 where it has lost its last one
 // Whether this process may make files in the folder.
 bool can_create_in(const std::string& folder);
 // Whether the file could be opened for writing, or made where it is missing. Does not open it.
 bool can_write_or_create(const std::string& path);
 // Whether the folder lets this process put another file in the place of this one.
 bool can_replace(const std::string& path);
+// Whether this process acts for the owner of the file, or for root.
+bool acts_for_owner(const File& file);
 // The path with every symbolic link resolved; the path itself where that fails.
 std::string resolved(const std::string& path);
 // Reads up to into.size() bytes at the offset; fewer only at the end of the file.
@@ -96,14 +99,23 @@ std::error_code sync_folder(const std::string& folder);
 std::error_code set_permissions(const File& file, std::uint32_t permissions);
 // Asks for no change where there is none.
 std::error_code set_owner(const File& file, std::uint32_t owner, std::uint32_t group);
+// What the group itself may (0 to 7), where the file has an access control list: its permissions then say what anybody in
+// that list may at most. nullopt without a list.
+std::optional<std::uint32_t> group_in_access_list(const File& file);
+std::error_code remove_access_list(const File& file);
 // Gives the file a new name; fails with std::errc::file_exists where that name is taken.
 std::error_code rename_without_replacing(const std::string& from, const std::string& to);
 std::error_code rename_replacing(const std::string& from, const std::string& to);
 // Gives the file a second name (a hard link); fails with std::errc::operation_not_permitted where the file system has no
 // second names.
 std::error_code add_name(const std::string& present, const std::string& added);
-// Creates a file that nobody else has; fails with std::errc::file_exists where the name is taken.
-std::error_code create_exclusively(const std::string& path, File& file);
+// Creates a file that nobody else has; fails with std::errc::file_exists where the name is taken. The umask takes its part
+// of the permissions.
+std::error_code create_exclusively(const std::string& path, std::uint32_t permissions, File& file);
+// Opens the file for writing, and creates it so where it is missing.
+std::error_code create_if_missing(const std::string& path, std::uint32_t permissions, File& file);
+// The group that a file gets which this process makes in the folder.
+std::uint32_t group_of_new_files(const std::string& folder);
 // Creates a file without a name, which is gone when it is closed.
 std::error_code create_unnamed(const std::string& folder, File& file);
 // The same in memory.
@@ -112,9 +124,8 @@ std::error_code write_at(const File& file, std::uint64_t offset, std::string_vie
 std::string folder_of(const std::string& path);
 // Where TMPDIR says, else /tmp.
 std::string temporary_folder();
-// Opens a file for reading and writing that is no symbolic link, and creates it where it is missing: with owner, group and
-// permissions of another one as far as this process may give them, whatever its umask.
-std::error_code open_or_create_like(const std::string& path, const File& like, File& file);
+// Opens a file for reading and writing; fails with std::errc::too_many_symbolic_link_levels for a symbolic link.
+std::error_code open_itself(const std::string& path, File& file);
 // Gives these bytes of the file, which may lie beyond its end, room on the disk.
 std::error_code reserve_range(const File& file, std::uint64_t offset, std::uint64_t bytes);
 void remove_quietly(const std::string& path);
@@ -197,6 +208,17 @@ std::uint64_t fork_generation() noexcept;
 // locks.
 void close_in_forked_child(int descriptor);
 void forget_in_forked_child(int descriptor);
+// The same for as long as the object lives.
+class ClosedInForkedChild {
+ public:
+  explicit ClosedInForkedChild(int descriptor) : descriptor_(descriptor) { close_in_forked_child(descriptor); }
+  ClosedInForkedChild(const ClosedInForkedChild&) = delete;
+  ClosedInForkedChild& operator=(const ClosedInForkedChild&) = delete;
+  ~ClosedInForkedChild() { forget_in_forked_child(descriptor_); }
+
+ private:
+  int descriptor_;
+};
 
 void fill_random(std::span<std::byte> into);
 std::int64_t now_microseconds();  // since 1970-01-01 UTC

@@ -42,17 +42,11 @@ void require_removable(const std::string& path, const std::string& attempted) {
   }
 }
 
-void keep_owner(const os::File& of, const os::File& to, const std::string& attempted,
-                const std::string& path) {
-  os::FileFacts facts;
-  std::error_code error = os::facts_of(of, facts);
-  if (!error) error = os::set_owner(to, facts.owner, facts.group);
-  if (is_denied(error)) {
-    throw Error(ErrorCode::permission_denied,
-                {attempted, "owner and group would not stay the same", {}, "ask the owner to do it"});
-  }
-  if (!error) error = os::set_permissions(to, facts.permissions);
-  if (error) throw_system_error(error, attempted, path);
+void require_owner(const FileOwner& owner, const os::File& file, const std::string& attempted) {
+  os::FileFacts given;
+  if (!os::facts_of(file, given) && given.owner == owner.owner && given.group == owner.group) return;
+  throw Error(ErrorCode::permission_denied,
+              {attempted, "owner and group would not stay the same", {}, "ask the owner to do it"});
 }
 
 }  // namespace
@@ -94,7 +88,7 @@ class Replacement {
 };
 
 void Environment::replace(const Fill& fill, const Check& check, std::uint32_t busy_timeout_ms) {
-  { const WriteTransaction refused = begin_write(busy_timeout_ms); }  // Where it cannot be written, or is not at its path.
+  rooms_->require_opened_for_writing();
   rooms_->acquire_write_lock(*this, busy_timeout_ms, {});
   struct Release {
     WriteLock* lock;
@@ -107,9 +101,10 @@ void Replacement::perform(const Environment::Fill& fill, const Environment::Chec
   const std::string& path = rooms_.path;
   require_removable(path, attempted_);
   const std::vector<std::string_view> names = rooms_.tables.names();
-  FileInCreation file(path, attempted_);
+  const FileOwner owner = environment_.owner();
+  FileInCreation file(path, attempted_, owner);
   try {
-    keep_owner(rooms_.file, file.file(), attempted_, path);
+    require_owner(owner, file.file(), attempted_);
     Creation(file, names, rooms_.options.notes_table).complete(fill, check);
     commit_note();
   } catch (const Error& error) {
@@ -122,13 +117,15 @@ void Replacement::perform(const Environment::Fill& fill, const Environment::Chec
 
 void Replacement::commit_note() {
   rooms_.map.grow_if_needed();
+  rooms_.writer_thread.start();
   Map::Visit visit(rooms_.map);
   MDB_txn* const handle = rooms_.begin_writing();
   visit.stay();
   WriteTransaction transaction(environment_.shared_from_this(), handle,
-                               rooms_.guard.anchor_of(handle, mdb_txn_id(handle) - 1), WriteTransaction::Holds::only_the_thread);
+                               rooms_.guard.anchor_of(handle, mdb_txn_id(handle) - 1), WriterHold::thread);
+  const auto mark = rooms_.notes.write(transaction);
   rooms_.notes.note_replacement(transaction);
-  transaction.commit_as_it_is(Durability::full);
+  transaction.finish(Durability::full, mark);
 }
 
 void Replacement::give_place_to(FileInCreation& file) {

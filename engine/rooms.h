@@ -50,6 +50,8 @@ struct Environment::Rooms {
   bool is_forked() const { return fork_generation != os::fork_generation(); }
   // Errors  forked, reopen_needed
   void check_usable(const char* attempted) const;
+  // Errors  read_only, and those of check_usable
+  void require_opened_for_writing() const;
   // Errors  corrupt_file
   void check_pages(const os::File& of, const char* attempted) const;
   // Whether the path leads to this file.
@@ -65,11 +67,11 @@ struct Environment::Rooms {
   void acquire_write_lock(Environment& environment, std::uint32_t timeout_ms, const OnWait& on_wait);
 
   void end_read(MDB_txn* transaction) noexcept;
-  void end_write(MDB_txn* transaction, bool holds_write_lock) noexcept;
+  void end_write(MDB_txn* transaction, WriterHold hold) noexcept;
   struct Commit {
     Durability durability = Durability::full;
     bool changes = false;
-    bool holds_write_lock = false;
+    WriterHold hold = WriterHold::nothing;
     std::optional<CommitMark> mark;
   };
   void commit(MDB_txn* transaction, const Commit& commit);

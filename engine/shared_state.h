@@ -6,17 +6,11 @@
 #include <cstdint>
 #include <optional>
 
+#include "commit_anchor.h"
 #include "file_locks.h"
 #include "os.h"
 
 namespace piecemark::engine {
-
-// Tells a commit from all others that ever had its number (commit_guard.h).
-struct CommitMark {
-  std::uint64_t commit = 0;
-  std::uint64_t random = 0;
-  friend bool operator==(const CommitMark&, const CommitMark&) = default;
-};
 
 class SharedState {
  public:

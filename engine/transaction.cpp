@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "environment.h"
 #include "lmdb_error.h"
+#include "rooms.h"
 
 namespace piecemark::engine {
 namespace {
@@ -23,14 +23,12 @@ std::string attempt(const char* what, const Environment& environment) {
 
 }  // namespace
 
-ReadTransaction::ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle,
-                                 bool holds_file_lock)
-    : environment_(std::move(environment)), handle_(handle), holds_file_lock_(holds_file_lock) {}
+ReadTransaction::ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle)
+    : environment_(std::move(environment)), handle_(handle) {}
 
 ReadTransaction::ReadTransaction(ReadTransaction&& other) noexcept
     : environment_(std::move(other.environment_)),
       handle_(std::exchange(other.handle_, nullptr)),
-      holds_file_lock_(std::exchange(other.holds_file_lock_, false)),
       seeker_(std::exchange(other.seeker_, nullptr)),
       seeker_table_(other.seeker_table_) {}
 
@@ -39,7 +37,6 @@ ReadTransaction& ReadTransaction::operator=(ReadTransaction&& other) noexcept {
     end();
     environment_ = std::move(other.environment_);
     handle_ = std::exchange(other.handle_, nullptr);
-    holds_file_lock_ = std::exchange(other.holds_file_lock_, false);
     seeker_ = std::exchange(other.seeker_, nullptr);
     seeker_table_ = other.seeker_table_;
   }
@@ -57,7 +54,7 @@ void ReadTransaction::close_seeker() const noexcept {
 void ReadTransaction::end() noexcept {
   if (handle_ == nullptr) return;
   close_seeker();
-  environment_->end_read(std::exchange(handle_, nullptr), std::exchange(holds_file_lock_, false));
+  environment_->rooms_->end_read(std::exchange(handle_, nullptr));
 }
 
 std::optional<Bytes> ReadTransaction::get(const Table& table, Bytes key) const {
@@ -160,6 +157,9 @@ std::uint64_t ReadTransaction::id() const {
 WriteTransaction& WriteTransaction::operator=(WriteTransaction&& other) noexcept {
   if (this != &other) {
     rollback();
+    anchor_ = other.anchor_;
+    hold_ = other.hold_;
+    has_written_ = other.has_written_;
     is_broken_ = std::exchange(other.is_broken_, false);
     ReadTransaction::operator=(std::move(other));
   }
@@ -172,8 +172,7 @@ WriteTransaction::~WriteTransaction() {
 
 void WriteTransaction::rollback() noexcept {
   close_seeker();
-  if (handle_ != nullptr)
-    environment_->end_write(std::exchange(handle_, nullptr), std::exchange(holds_file_lock_, false));
+  if (handle_ != nullptr) environment_->rooms_->end_write(std::exchange(handle_, nullptr), hold_);
 }
 
 void WriteTransaction::check(int code, const char* attempted) {
@@ -182,12 +181,18 @@ void WriteTransaction::check(int code, const char* attempted) {
     return;
   }
   is_broken_ = true;
-  if (code == MDB_MAP_FULL) environment_->want_larger_map();
+  if (code == MDB_MAP_FULL) {
+    environment_->rooms_->map.want_larger();
+    throw environment_->rooms_->map.full_map(attempt(attempted, *environment_));
+  }
   throw lmdb_error(code, attempt(attempted, *environment_), environment_->path());
 }
 
 void WriteTransaction::require_open() const {
-  if (handle_ != nullptr && !is_broken_) return;
+  if (handle_ != nullptr && !is_broken_) {
+    if (anchor_.holds()) return;
+    environment_->rooms_->throw_overwritten("write to");
+  }
   throw Error(ErrorCode::invalid_use, {attempt("write to", *environment_),
                                        "a write transaction that has ended or failed",
                                        {},
@@ -235,7 +240,7 @@ void WriteTransaction::clear(const Table& table) {
 
 void WriteTransaction::create_missing_tables() {
   require_open();
-  environment_->create_missing_tables(handle_);
+  environment_->rooms_->tables.create_missing(handle_);
   has_written_ = true;
 }
 
@@ -246,13 +251,15 @@ void WriteTransaction::commit(Durability durability) {
                                          {},
                                          "begin a new write transaction and repeat the changes"});
   }
-  if (has_written_) environment_->write_notes(*this);
-  commit_as_it_is(durability);
+  if (!anchor_.holds()) environment_->rooms_->throw_overwritten("commit to");
+  finish(durability, has_written_ ? environment_->rooms_->notes.write(*this) : std::nullopt);
 }
 
-void WriteTransaction::commit_as_it_is(Durability durability) {
+void WriteTransaction::finish(Durability durability, const std::optional<CommitMark>& mark) {
   close_seeker();
-  environment_->commit(std::exchange(handle_, nullptr), durability, std::exchange(holds_file_lock_, false));
+  environment_->rooms_->commit(
+      std::exchange(handle_, nullptr),
+      {.durability = durability, .changes = has_written_, .hold = hold_, .mark = mark});
 }
 
 TableWriter::TableWriter(WriteTransaction& transaction, const Table& table) : transaction_(transaction) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bytes.h"
+#include "commit_anchor.h"
 #include "piecemark/durability.h"
 
 struct MDB_txn;
@@ -70,8 +71,7 @@ class ReadTransaction {
  protected:
   friend class Environment;
   friend class Cursor;
-  // `holds_file_lock`: its end gives back the lock on the data file, of a reader, or the writer's turn.
-  ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle, bool holds_file_lock);
+  ReadTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle);
 
   void end() noexcept;
   void open_seeker(const Table& table) const;
@@ -82,15 +82,21 @@ class ReadTransaction {
 
   std::shared_ptr<Environment> environment_;
   MDB_txn* handle_ = nullptr;
-  bool holds_file_lock_ = false;
   // The cursor of seek(): opening one for each call would cost a tenth of it.
   mutable MDB_cursor* seeker_ = nullptr;
   mutable unsigned seeker_table_ = Table::kMissing;
 };
 
+// What a write transaction holds until its end.
+enum class WriterHold : std::uint8_t {
+  nothing,     // the file is in creation: nobody else knows it
+  thread,      // LMDB's mutex, on the writer thread; the write lock is its user's
+  write_lock,  // both
+};
+
 // The one write transaction of the file; it reads its own writes. Destroyed without commit(), it leaves no trace.
 // Bytes returned are valid until the next write.
-// Threads  stays on the thread that began it.
+// Threads  one at a time; it may move between threads, and end on any.
 // After an error from a write the transaction is broken: every further write throws invalid_use, and commit too.
 class WriteTransaction : public ReadTransaction {
  public:
@@ -98,7 +104,8 @@ class WriteTransaction : public ReadTransaction {
   WriteTransaction& operator=(WriteTransaction&&) noexcept;
   ~WriteTransaction();
 
-  // Errors  invalid_use  after the end, or broken
+  // Errors  invalid_use    after the end, or broken
+  //         reopen_needed  the file was overwritten since the transaction began
   void require_open() const;
 
   void put(const Table& table, Bytes key, Bytes value);
@@ -119,15 +126,22 @@ class WriteTransaction : public ReadTransaction {
   void commit(Durability durability = Durability::full);
 
  private:
+  friend class Creation;
   friend class Environment;
+  friend class Replacement;
   friend class TableWriter;
-  using ReadTransaction::ReadTransaction;
+  WriteTransaction(std::shared_ptr<Environment> environment, MDB_txn* handle, const CommitAnchor& anchor,
+                   WriterHold hold)
+      : ReadTransaction(std::move(environment), handle), anchor_(anchor), hold_(hold) {}
 
   int store(const Table& table, Bytes key, Bytes value, unsigned flags);
   void check(int code, const char* attempted);
   void rollback() noexcept;
-  void commit_as_it_is(Durability durability);
+  // The commit itself, after the notes of the environment were written.
+  void finish(Durability durability, const std::optional<CommitMark>& mark);
 
+  CommitAnchor anchor_;
+  WriterHold hold_ = WriterHold::nothing;
   bool is_broken_ = false;
   bool has_written_ = false;
 };

@@ -31,6 +31,8 @@ inline constexpr std::array<std::string_view, 10> kTables{
 
 // The tables that every file has; those of formats that came later follow.
 inline constexpr std::size_t kRequiredTables = 8;
+// Where the engine keeps notes of its own.
+inline constexpr auto kNotesTable = static_cast<std::size_t>(TableId::meta);
 
 inline engine::Table table(const engine::Environment& environment, TableId id) {
   return environment.table(static_cast<std::size_t>(id));

@@ -9,9 +9,6 @@
 namespace piecemark::migration {
 namespace {
 
-// A copy of a file that nobody may write is still its owner's to write.
-constexpr std::uint32_t kOwnerWrites = 0600;
-
 // What is in the copy, in the words of `piecemark verify`.
 void require_clean(const engine::ReadTransaction& copy, const std::string& attempted) {
   const engine::Stamp stamp = index::load_stamp(copy);
@@ -32,8 +29,9 @@ void back_up(engine::Environment& environment, const std::string& output) {
   engine::Environment::create(
       output, index::kTables,
       [&](engine::WriteTransaction& transaction) { copy_content(environment, transaction, attempted); },
-      environment.permissions() | kOwnerWrites,
-      [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted); });
+      {.owner = environment.owner(),
+       .check = [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted); },
+       .notes_table = index::kNotesTable});
 }
 
 Compaction compact(engine::Environment& environment, std::uint32_t busy_timeout_ms) {

@@ -31,9 +31,6 @@ Snapshots snapshots_of(engine::Environment& environment) {
   }
 }
 
-// A copy of a file that nobody may write is still its owner's to write.
-constexpr std::uint32_t kOwnerWrites = 0600;
-
 // One migration: reads from a snapshot, writes to a transaction on the same file or on a new one.
 class Run {
  public:
@@ -259,7 +256,7 @@ std::optional<Receipt> run_into(const std::string& output, engine::Environment& 
       [&](engine::WriteTransaction& transaction) {
         receipt = Run(snapshots, transaction, route, options, progress, attempted).perform();
       },
-      environment.permissions() | kOwnerWrites);
+      {.owner = environment.owner(), .notes_table = index::kNotesTable});
   if (route.steps.empty()) receipt.reset();
   return receipt;
 }

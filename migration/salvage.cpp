@@ -8,6 +8,7 @@
 #include "engine/container.h"
 #include "engine/damaged_file.h"
 #include "engine/environment.h"
+#include "engine/file_locks.h"
 #include "engine/lmdb_error.h"
 #include "engine/record.h"
 #include "index/catalogue.h"
@@ -404,9 +405,12 @@ engine::os::File open_damaged(const std::string& path) {
     throw Error(ErrorCode::not_a_store,
                 {attempt_to_salvage(path), "no regular file", {}, "check that this is the right file"});
   }
-  if (!engine::os::try_lock(file, engine::os::LockMode::shared)) {
+  // As long as the file is open, nobody commits to it.
+  engine::FileLocks locks(file.descriptor());
+  if (!locks.share_write(std::chrono::steady_clock::now())) {
+    const auto holder = locks.holder(engine::FileLock::write, engine::os::LockMode::shared);
     throw Error(ErrorCode::busy, {attempt_to_salvage(path),
-                                  engine::os::lock_holder(facts.id) + " is writing to it",
+                                  (holder ? holder->to_string() : "another process") + " is writing to it",
                                   {},
                                   "end the program that has it open"});
   }
@@ -442,7 +446,11 @@ SalvageReport salvage(const std::string& from, const std::string& to, const Salv
     require_anything(report, from);
     index::save_stamp(transaction, stamp);
   };
-  engine::Environment::create(to, index::kTables, fill);
+  engine::FileOwner owner;
+  if (auto error = engine::owner_of(bytes, owner)) {
+    engine::throw_system_error(error, attempt_to_salvage(from), from);
+  }
+  engine::Environment::create(to, index::kTables, fill, {.owner = owner, .notes_table = index::kNotesTable});
   return report;
 }
 

@@ -12,6 +12,8 @@
 #include "api/text/export.h"
 #include "api/text/import.h"
 #include "api/text/input.h"
+#include "api/text/text_file.h"
+#include "engine/file_owner.h"
 #include "engine/os.h"
 #include "piecemark/store.h"
 
@@ -72,12 +74,20 @@ void require_own_file(const char* option, const std::string& output, const std::
   }
 }
 
-// The store to import into: the file that is there, or a new one.
+bool is_there(const std::string& path) {
+  engine::os::FileFacts facts;
+  return !engine::os::facts_of(path, facts);
+}
+
+// The store to import into: the file that is there, or a new one. Where another program creates it first, that one.
 Store open_or_create(const ImportArguments& arguments) {
   const OpenOptions options{.write_older_format = arguments.format.has_value()};
-  engine::os::FileFacts facts;
-  if (engine::os::facts_of(arguments.file, facts)) {
-    return Store::create(arguments.file, {.format = arguments.format.value_or(0)}, options);
+  if (!is_there(arguments.file)) {
+    try {
+      return Store::create(arguments.file, {.format = arguments.format.value_or(0)}, options);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::file_exists || !is_there(arguments.file)) throw;
+    }
   }
   Store store = Store::open(arguments.file, options);
   const std::uint32_t found = store.info().format;
@@ -129,15 +139,17 @@ void import(const ImportArguments& arguments) {
   }
 }
 
-// Where exported text goes. A file gets its name when it is complete.
+// Where exported text goes. A file gets its name when it is complete. A new one is no more open than the store; one that
+// takes the place of another is as open as that.
 class Output {
  public:
-  explicit Output(std::string path) : path_(std::move(path)) {
+  Output(std::string path, const std::string& store) : path_(std::move(path)) {
     if (path_ == "-") return;
     path_ = engine::os::resolved(path_);  // A symbolic link stays one.
     partial_.insert(0, path_);
     engine::os::FileFacts facts;
     is_direct_ = !engine::os::facts_of(path_, facts) && !facts.is_regular;  // A device or a pipe.
+    if (!is_direct_) create_partial(store);
     file_.open(is_direct_ ? path_ : partial(), std::ios::binary | std::ios::trunc);
     check();
   }
@@ -168,6 +180,18 @@ class Output {
 
  private:
   const std::string& partial() const { return partial_; }
+  // Whoever fails here cannot open it either.
+  void create_partial(const std::string& store) const {
+    constexpr std::uint32_t kOwnerOnly = 0600;
+    engine::os::File present;
+    engine::os::File file;
+    engine::FileOwner owner;
+    if (engine::os::open_file(path_, engine::os::Access::read, present) || engine::owner_of(present, owner)) {
+      text::create_text_file(partial(), {store});
+    } else if (!engine::os::create_exclusively(partial(), kOwnerOnly, file)) {
+      static_cast<void>(engine::give_to(owner, file));
+    }
+  }
   void check() const {
     if (file_) return;
     throw Error(ErrorCode::io_error, {"cannot write '" + path_ + "'",
@@ -198,14 +222,14 @@ void export_text(const ExportArguments& arguments) {
   const Store store = Store::open(arguments.file, {.read_only = true});
   const ReadTxn snapshot = store.read();
   if (!arguments.drawings.empty()) {
-    Output output(arguments.drawings);
+    Output output(arguments.drawings, arguments.file);
     text::export_drawings(snapshot, output_format(arguments, arguments.drawings),
                           [&](std::string_view piece) { output.write(piece); });
     output.finish();
   }
   if (arguments.components.empty() && !arguments.drawings.empty()) return;
   const std::string path = arguments.components.empty() ? "-" : arguments.components;
-  Output output(path);
+  Output output(path, arguments.file);
   ProgressLine progress("exporting");
   const std::uint64_t total = snapshot.component_count();
   text::export_components(

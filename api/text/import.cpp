@@ -3,11 +3,13 @@
 #include <fstream>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "api/text/json_writer.h"
 #include "api/text/row_binding.h"
 #include "api/text/row_source.h"
 #include "api/text/rows_ahead.h"
+#include "api/text/text_file.h"
 
 namespace piecemark::text {
 namespace {
@@ -18,8 +20,10 @@ constexpr std::uint64_t kRowsBetweenReports = 4096;
 // row.
 class Rejects {
  public:
-  explicit Rejects(const std::string& path) : path_(path) {
+  // `sources`: the files that rejected rows come from or were to go to
+  Rejects(const std::string& path, const std::vector<std::string>& sources) : path_(path) {
     if (path.empty()) return;
+    create_text_file(path, sources);
     file_.open(path, std::ios::binary | std::ios::trunc);
     check();
   }
@@ -122,7 +126,11 @@ Importer::~Importer() = default;
 ImportResult Importer::run(Store& store) {
   State& in = *state_;
   WriteTxn transaction = store.write();
-  Rejects rejects(in.options.rejects_path);
+  std::vector<std::string> sources{store.path()};
+  for (const auto& source : {in.options.drawings, in.options.components}) {
+    if (source) sources.push_back(source->path);
+  }
+  Rejects rejects(in.options.rejects_path, sources);
   if (in.drawings) {
     in.each_row(*in.drawings, rejects, [&](const DrawingColumns& columns) {
       auto drawing = to_drawing(columns);

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <iterator>
-
 #include <vector>
 
 #include "tests/api/site.h"
@@ -104,6 +104,81 @@ TEST_F(ReadTxnTest, WithKeyGivesAllThatNullsAllowAndFindTheSmallestId) {
   EXPECT_EQ(briefly(snapshot.with_key(std::nullopt, "G1", "1")), "G1 1 #4, G1 1 #5");
   EXPECT_EQ(brief(*snapshot.find(std::nullopt, "G1", "1")), "G1 1 #4");
   EXPECT_EQ(briefly(snapshot.with_key(kDrawing, "G1", "1")), "G1 1 #1");
+}
+
+// Every call that gives a range.
+std::vector<ComponentRange> every_range(const ReadTxn& snapshot) {
+  std::vector<ComponentRange> ranges;
+  ranges.push_back(snapshot.with_key(kDrawing, "G1", std::nullopt));
+  ranges.push_back(snapshot.instances(kDrawing, "G1"));
+  ranges.push_back(snapshot.in_drawing(kDrawing));
+  ranges.push_back(snapshot.scan());
+  ranges.push_back(snapshot.sorted());
+  ranges.push_back(snapshot.sorted(kDrawing));
+  ranges.push_back(snapshot.sorted(kDrawing, "G1"));
+  return ranges;
+}
+
+TEST_F(ReadTxnTest, BeginAgainIsTheElementAtHand) {
+  site_.insert(girder(1, "G1"), girder(2, "G1"), girder(3, "G1"));
+  const ReadTxn snapshot = site_.store.read();
+  for (ComponentRange& range : every_range(snapshot)) {
+    EXPECT_NE(range.begin(), range.end());
+    EXPECT_EQ(brief(*range.begin()), "G1 - #1");
+    ++range.begin();
+    EXPECT_EQ(brief(*range.begin()), "G1 - #2");
+    EXPECT_EQ(briefly(range), "G1 - #2, G1 - #3") << "goes on where it is";
+    EXPECT_EQ(range.begin(), range.end());
+    EXPECT_EQ(range.begin(), range.end());
+  }
+}
+
+TEST_F(ReadTxnTest, MovedRangeGoesOnAndWhatWasMovedFromIsRefused) {
+  site_.insert(girder(1, "G1"), girder(2, "G1"));
+  const ReadTxn snapshot = site_.store.read();
+  for (ComponentRange& range : every_range(snapshot)) {
+    ++range.begin();
+    ComponentRange::iterator left_behind = range.begin();
+    ComponentRange moved = std::move(range);
+    EXPECT_EQ(error_of([&] { range.begin(); }), ErrorCode::invalid_use);
+    EXPECT_EQ(error_of([&] { ++left_behind; }), ErrorCode::invalid_use);
+    EXPECT_EQ(briefly(moved), "G1 - #2");
+    range = std::move(moved);
+    EXPECT_EQ(range.begin(), range.end());
+  }
+}
+
+TEST_F(ReadTxnTest, MovedFromIsRefusedByEveryCall) {
+  site_.insert(girder(1, "G1"));
+  ReadTxn from = site_.store.read();
+  ReadTxn snapshot = std::move(from);
+  const std::vector<std::function<void()>> calls{
+      [&] { static_cast<void>(from.get(numbered(1))); },
+      [&] { static_cast<void>(from.find(kDrawing, "G1", std::nullopt)); },
+      [&] { every_range(from); },
+      [&] { from.with_key(kDrawing, "G1", std::nullopt); },
+      [&] { from.instances(kDrawing, "G1"); },
+      [&] { from.in_drawing(kDrawing); },
+      [&] { from.scan(); },
+      [&] { from.sorted(); },
+      [&] { from.sorted(kDrawing); },
+      [&] { from.sorted(kDrawing, "G1"); },
+      [&] { from.drawing(kDrawing); },
+      [&] { from.drawings(); },
+      [&] { from.component_count(); },
+      [&] { from.drawing_count(); },
+      [&] { from.next_instance_identifier(kDrawing, "G1"); },
+      [&] { from.format(); },
+      [&] { for_each_stash_entry(from, [](const StashEntry&) {}); },
+      [&] { history(from); },
+      [&] { fingerprint(from, columns_of_format(1)); },
+      [&] { verify(from); },
+  };
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    EXPECT_EQ(error_of(calls[i]), ErrorCode::invalid_use) << "call " << i;
+  EXPECT_EQ(briefly(snapshot.scan()), "G1 - #1");
+  from = std::move(snapshot);
+  EXPECT_EQ(briefly(from.scan()), "G1 - #1");
 }
 
 TEST_F(ReadTxnTest, ViewsOutliveTheirRange) {

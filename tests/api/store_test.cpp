@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 
 #include "tests/api/site.h"
@@ -154,6 +155,35 @@ TEST(Store, OpenedThroughASymbolicLinkSharesTheFile) {
   Store through_link = Store::open(site.folder.path("link.pmk"));
   const WriteTxn txn = through_link.write();
   EXPECT_EQ(error_of([&] { site.store.write(); }), ErrorCode::busy);
+}
+
+TEST(Store, MovedFromIsRefusedByEveryCall) {
+  Site site;
+  site.insert(girder(1, "G1"));
+  Store from = site.store;
+  Store store = std::move(from);
+  const std::vector<std::function<void()>> calls{
+      [&] { from.read(); },
+      [&] { from.write(); },
+      [&] { from.write_grouped([](WriteTxn&) {}); },
+      [&] { from.info(); },
+      [&] { from.backup(site.folder.path("copy")); },
+      [&] { from.compact(); },
+      [&] { from.long_readers(); },
+      [&] { from.path(); },
+      [&] { migrate(from, 2); },
+      [&] { migrate_into(site.folder.path("copy"), from, 2); },
+      [&] { plan_migration(from, 2); },
+      [&] { drop_stash(from, DropStash::everything); },
+      [&] { verify_pages(from); },
+  };
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    EXPECT_EQ(error_of(calls[i]), ErrorCode::invalid_use) << "call " << i;
+  const Store copy = from;
+  EXPECT_EQ(error_of([&] { copy.read(); }), ErrorCode::invalid_use) << "a copy of it is like it";
+  EXPECT_EQ(briefly(store), "G1 - #1");
+  from = std::move(store);
+  EXPECT_EQ(briefly(from), "G1 - #1");
 }
 
 TEST(Store, StaysOpenForItsTransactions) {

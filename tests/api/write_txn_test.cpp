@@ -96,6 +96,35 @@ TEST_F(WriteTxnTest, AssignmentRollsBackTheOneThatWasThere) {
   EXPECT_EQ(briefly(site_.store), "G3 - #3");
 }
 
+TEST_F(WriteTxnTest, MovedFromIsRefusedByEveryCall) {
+  WriteTxn from = site_.store.write();
+  const WriteTxn txn = std::move(from);
+  const std::vector<std::function<void()>> calls{
+      [&] { from.insert(girder(1, "G1")); },
+      [&] { from.try_insert(girder(1, "G1")); },
+      [&] { from.insert_columns({}); },
+      [&] { from.upsert({}, OnConflict::update); },
+      [&] { from.update(numbered(1), {}); },
+      [&] { from.erase(numbered(1)); },
+      [&] { from.insert_drawing({}); },
+      [&] { from.erase_drawing(kDrawing); },
+      [&] { from.get(numbered(1)); },
+      [&] { from.find(kDrawing, "G1", std::nullopt); },
+      [&] { from.with_key(kDrawing, "G1", std::nullopt); },
+      [&] { from.instances(kDrawing, "G1"); },
+      [&] { from.in_drawing(kDrawing); },
+      [&] { from.drawing(kDrawing); },
+      [&] { from.drawings(); },
+      [&] { from.component_count(); },
+      [&] { from.drawing_count(); },
+      [&] { from.next_instance_identifier(kDrawing, "G1"); },
+      [&] { from.commit(); },
+      [&] { from.rollback(); },
+  };
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    EXPECT_EQ(error_of(calls[i]), ErrorCode::invalid_use) << "call " << i;
+}
+
 TEST_F(WriteTxnTest, TryInsertReturnsTheRowInTheWay) {
   site_.insert(girder(1, "G1", "1"));
   site_.write([](WriteTxn& txn) {

@@ -93,7 +93,7 @@ TEST_F(EnvironmentTest, CreationIsReadBackWhereThatIsAskedFor) {
     seen = transaction.get(transaction.environment()->table(1), "key").value_or("nothing");
     if (seen == "value") throw std::runtime_error("not to be");
   };
-  EXPECT_THROW(Environment::create(path, kTables, fill, std::nullopt, read_back), std::runtime_error);
+  EXPECT_THROW(Environment::create(path, kTables, fill, {.check = read_back}), std::runtime_error);
   EXPECT_EQ(seen, "value");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path("")), {}), 1) << "nothing is left";
 }

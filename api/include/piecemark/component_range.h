@@ -14,10 +14,14 @@ class RowCursor;
 
 // Components one after the other, read in place; to be walked once:
 //   for (ComponentView component : snapshot.in_drawing(drawing)) ...
+// begin() is where the range is: the first component at first, later the one at hand. All iterators of a range go on
+// together.
 //
 // Lifetime  Borrows from the ReadTxn that gave it. Copies of views stay valid as long as the transaction, not only as
 //           long as the range.
-// Errors    corrupt_record, from begin() and ++
+//           One that was moved from may only be destroyed or assigned to; iterators stay with it.
+// Errors    corrupt_record, from begin() and ++: the range has ended then
+//           invalid_use, from both of a range that was moved from, or has ended so
 class PIECEMARK_API ComponentRange {
  public:
   class iterator {
@@ -50,7 +54,7 @@ class PIECEMARK_API ComponentRange {
   ~ComponentRange();
 
   iterator begin() {
-    advance();
+    if (!is_begun_ || !cursor_) advance();
     return iterator(this);
   }
   static std::default_sentinel_t end() { return std::default_sentinel; }
@@ -60,6 +64,7 @@ class PIECEMARK_API ComponentRange {
 
   std::unique_ptr<index::RowCursor> cursor_;
   ComponentView view_{ComponentRow{}};
+  bool is_begun_ = false;
   bool is_at_end_ = false;
 };
 

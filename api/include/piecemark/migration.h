@@ -34,8 +34,8 @@ PIECEMARK_API std::vector<FormatInfo> known_formats();
 PIECEMARK_API std::optional<Receipt> migrate(Store& store, std::uint32_t format,
                                              const MigrationOptions& options = {});
 
-// The same into a new file; the store is only read, and may have been opened for reading. The new file is compact, and
-// has its name only once it is complete and durable. Where the store has the format already, the new file is a copy and
+// The same into a new file; the store is only read, and may have been opened for reading. The new file is compact, has the
+// owner and permissions that Store::backup gives, and has its name only once it is complete and durable. Where the store has the format already, the new file is a copy and
 // there is no receipt.
 // Errors  file_exists, and those of migrate
 // Cost    reads and writes every row

@@ -23,9 +23,9 @@ struct ReadTxnState;
 //
 // Lifetime  Views point into the memory map and end with the transaction; copy with to_component() what must live
 //           longer. A snapshot that is a temporary gives no views: that does not compile. It keeps its store open.
-//           One that was moved from may only be destroyed or assigned to.
 // Threads   One thread at a time; it may move between threads. Any number of snapshots may be open.
-// Errors    Every call can report corrupt_record: stored bytes that fail their checksum.
+// Errors    Every call can report corrupt_record: stored bytes that fail their checksum; and every call on a snapshot that
+//           was moved from reports invalid_use.
 // Cost      About 100 ns to begin. Pins old pages: a forgotten ReadTxn makes the file grow.
 class PIECEMARK_API ReadTxn {
  public:
@@ -90,6 +90,7 @@ class PIECEMARK_API ReadTxn {
   friend class Store;
   friend const ReadTxnState& state_of(const ReadTxn& transaction);
   explicit ReadTxn(std::unique_ptr<ReadTxnState> state);
+  const ReadTxnState& state() const;
   std::unique_ptr<ReadTxnState> state_;
 };
 

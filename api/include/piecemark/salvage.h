@@ -9,7 +9,8 @@ namespace piecemark {
 
 // Reads what can be read from a damaged file, and writes it to a new one of the same format: every row whose checksum
 // holds, indexes made anew, the stash and the history. The damaged file is only read, and never mapped. The new file
-// has its name only once it is complete and durable; nothing is written where nothing can be read.
+// has its name only once it is complete and durable, and the owner and permissions of the damaged one, as far as this
+// process may give them; nothing is written where nothing can be read.
 //
 // What the trees of the file lead to comes first; what they have lost is looked for on every page. Rows that were
 // deleted may lie there, too: StaleRows says what becomes of those, and the report names each that was taken.

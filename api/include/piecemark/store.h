@@ -76,6 +76,7 @@ struct StoreInfo {
 // Lifetime  Copies share the open file, which is closed with the last copy and the last transaction.
 // Threads   Safe to share: any number of threads and processes read while one writes. After fork the child opens
 //           the file again; using the parent's store there throws forked.
+// Errors    Every call on a store that was moved from reports invalid_use.
 class PIECEMARK_API Store {
  public:
   // Opens an existing file. Never upgrades it: a file of an older format can be read as it is.
@@ -109,8 +110,9 @@ class PIECEMARK_API Store {
   StoreInfo info() const;
 
   // Writes a copy of the last commit to a new file, compact, while others read and write. It gets its name once it is
-  // durable and was read back as a whole: pages, checksums, index entries, constraints, content. Works on a store opened
-  // for reading, and on every format.
+  // durable and was read back as a whole: pages, checksums, index entries, constraints, content. It has the owner, group and
+  // permissions of the store, as far as this process may give them, and its owner may write; access control lists are not
+  // copied. Works on a store opened for reading, and on every format.
   // Errors  file_exists, file_not_found (no such folder), permission_denied, disk_full, io_error, corrupt_record,
   //         corrupt_file, migration_mismatch; nothing is left behind
   // Cost    reads every row three times and writes it once; keeps a snapshot meanwhile
@@ -136,6 +138,7 @@ class PIECEMARK_API Store {
  private:
   friend StoreCore& core_of(const Store& store);
   explicit Store(std::shared_ptr<StoreCore> core);
+  const std::shared_ptr<StoreCore>& core() const;
   std::shared_ptr<StoreCore> core_;
 };
 

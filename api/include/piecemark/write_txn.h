@@ -27,7 +27,8 @@ struct WriteTxnState;
 // Lifetime  Reads give copies, which stay valid whatever is written next. Destroyed without commit(), the
 //           transaction is rolled back.
 // Threads   Stays on the thread that began it. Others, also in other processes, wait for their turn.
-// Errors    disk_full ends the transaction: nothing of it was stored.
+// Errors    disk_full ends the transaction: nothing of it was stored. After commit(), rollback() or a move every call
+//           reports invalid_use.
 class PIECEMARK_API WriteTxn {
  public:
   WriteTxn(WriteTxn&&) noexcept;

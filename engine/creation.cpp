@@ -1,0 +1,114 @@
+#include "creation.h"
+
+#include <lmdb.h>
+
+#include "environment.h"
+#include "lmdb_error.h"
+#include "lock_file.h"
+#include "open_files.h"
+#include "page_check.h"
+#include "rooms.h"
+
+namespace piecemark::engine {
+namespace {
+
+// A copy of a file that nobody may write is still its owner's to write.
+constexpr std::uint32_t kOwnerWrites = 0600;
+
+}  // namespace
+
+// Nobody else knows the file by name, which is why the files of the process need not know it, and why it gets no lock file,
+// which would need room of its own.
+std::shared_ptr<Environment> Creation::open(Access access) const {
+  const bool is_read_only = access == Access::read_only;
+  auto rooms = std::make_unique<Environment::Rooms>(file_.temporary(), EnvironmentOptions{.read_only = is_read_only});
+  rooms->map.open(file_.temporary(), {.read_only = is_read_only,
+                                      .without_lock_file = true,
+                                      .size_bytes = rooms->options.map_size_bytes});
+  return std::shared_ptr<Environment>(new Environment(std::move(rooms)));
+}
+
+void Creation::write(const Environment::Fill& fill) const {
+  const auto environment = open(Access::read_write);
+  Environment::Rooms& rooms = *environment->rooms_;
+  Map::Visit visit(rooms.map);
+  MDB_txn* const handle = rooms.map.begin(0, "create");
+  visit.stay();
+  WriteTransaction transaction(environment, handle, {}, WriterHold::nothing);
+  rooms.tables.name(tables_);
+  transaction.create_missing_tables();
+  if (notes_table_) rooms.notes.set_table(rooms.tables.table(*notes_table_));
+  fill(transaction);
+  transaction.commit();
+}
+
+void Creation::read_back(const Environment::Check& check) const {
+  if (const auto damage = engine::check_pages(file_.file())) {
+    throw Error(ErrorCode::io_error,
+                {"cannot create '" + file_.temporary() + "'",
+                 "page " + std::to_string(damage->page) + " is not what was written: " + damage->reason,
+                 {},
+                 "check the disk, the memory and the system log, then try again"});
+  }
+  const auto environment = open(Access::read_only);
+  Environment::Rooms& rooms = *environment->rooms_;
+  {
+    const Map::Visit visit(rooms.map);
+    rooms.tables.open(tables_, tables_.size());
+  }
+  const ReadTransaction transaction = environment->begin_read();
+  check(transaction);
+}
+
+void Creation::complete(const Environment::Fill& fill, const Environment::Check& check) const {
+  write(fill);
+  if (auto error = os::sync_file(file_.temporary()))
+    throw_system_error(error, "cannot create '" + file_.temporary() + "'", file_.temporary());
+  if (check) read_back(check);
+}
+
+namespace {
+
+// A file of this name that is gone may have left it, or some process may still have that file open by it.
+void require_removable_lock_file(const std::string& path, const std::string& attempted) {
+  os::FileFacts facts;
+  const bool is_ours =
+      !os::facts_of_link(lock_file_of(path), facts) && OpenFiles::of_process().uses_lock_file(facts.id);
+  if (!is_ours) require_own_lock_file(path, attempted);
+}
+
+}  // namespace
+
+void Environment::create(const std::string& path, std::span<const std::string_view> tables, const Fill& fill,
+                         const CreationOptions& options) {
+  const std::string attempted = "cannot create '" + path + "'";
+  const Error name_is_taken(
+      ErrorCode::file_exists,
+      {attempted, "a file of that name", {}, "choose another name, or remove the file"});
+  os::FileFacts facts;
+  if (!os::facts_of_link(path, facts)) throw name_is_taken;
+  require_removable_lock_file(path, attempted);
+
+  // Made now: once the file has its name, nothing may throw that is no failure of it.
+  const std::string folder = os::folder_of(path);
+  std::optional<FileOwner> owner = options.owner;
+  if (owner) owner->permissions |= kOwnerWrites;
+  FileInCreation file(path, attempted, owner);
+  try {
+    Creation(file, tables, options.notes_table).complete(fill, options.check);
+    if (auto error = file.take_name()) {
+      if (error == std::errc::file_exists) throw name_is_taken;
+      throw_system_error(error, attempted, path);
+    }
+    // Nobody can have opened the new file yet: its gate is closed.
+    require_removable_lock_file(path, attempted);
+    if (auto error = os::remove_if_there(lock_file_of(path)))
+      throw_system_error(error, attempted, lock_file_of(path));
+    if (auto error = os::sync_folder(folder)) throw_system_error(error, attempted, path);
+  } catch (const Error& error) {
+    throw file.renamed(error);
+  }
+  file.keep();
+}
+
+}  // namespace piecemark::engine
