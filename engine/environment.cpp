@@ -14,17 +14,7 @@ namespace piecemark::engine {
 
 Environment::Environment(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
 
-Environment::~Environment() {
-  if (rooms_->is_forked()) {
-    // In a forked child the map and the slots belong to the parent, and the descriptors are closed already.
-    rooms_->writer_thread.abandon();
-    rooms_->map.abandon();
-    rooms_->lock_file.abandon();
-    rooms_->file.abandon();
-    return;
-  }
-  rooms_->close();
-}
+Environment::~Environment() = default;
 
 Table Environment::table(std::size_t index) const {
   return rooms_->tables.table(index);
@@ -156,6 +146,18 @@ void Environment::verify_pages() {
 }
 
 // ------------------------------------------------------------------------------------------------------ Rooms
+
+Environment::Rooms::~Rooms() {
+  if (!is_forked()) {
+    close();
+    return;
+  }
+  // In a forked child the map and the slots belong to the parent, and the descriptors are closed already.
+  writer_thread.abandon();
+  map.abandon();
+  lock_file.abandon();
+  file.abandon();
+}
 
 void Environment::Rooms::check_usable(const char* attempted) const {
   if (is_forked()) {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "os.h"
 #include "shared_state.h"
@@ -49,6 +50,15 @@ class LockFile {
   static bool may_be_used(const std::string& path, const os::File& store);
 
   LockFile() = default;
+  LockFile(LockFile&&) noexcept = default;
+  LockFile& operator=(LockFile&& other) noexcept {
+    close();
+    file_ = std::move(other.file_);
+    id_ = other.id_;
+    shared_ = std::move(other.shared_);
+    return *this;
+  }
+  ~LockFile() { close(); }
   explicit operator bool() const { return static_cast<bool>(file_); }
   const os::FileId& id() const { return id_; }
   SharedState& shared() { return shared_; }
@@ -63,7 +73,7 @@ class LockFile {
   // Acquires the locks of this process again, if they were lost.
   void restore_own_locks();
 
-  void close() {
+  void close() noexcept {
     shared_ = {};
     if (file_) os::forget_in_forked_child(file_.descriptor());
     file_.close();

@@ -336,7 +336,14 @@ void Opening::open_copy() {
                  {},
                  "try again later"});
   }
-  rooms.copy = PrivateCopy(rooms.file, rooms.path, attempted_);
+  try {
+    rooms.copy = PrivateCopy(rooms.file, rooms.path, attempted_);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::disk_full) throw;
+    // There is no room for anything. Nobody writes for as long as the file is open here.
+    if (!rooms.options.trusted) rooms.check_pages(rooms.file, "open");
+    return open_map(rooms.path);
+  }
   rooms.locks->release(FileLock::write);
   if (!rooms.options.trusted) rooms.check_pages(rooms.copy.file(), "open");
   open_map(rooms.copy.name());

@@ -22,6 +22,9 @@ namespace piecemark::engine {
 
 struct Environment::Rooms {
   Rooms(std::string at, const EnvironmentOptions& with) : path(std::move(at)), options(with) {}
+  Rooms(const Rooms&) = delete;
+  Rooms& operator=(const Rooms&) = delete;
+  ~Rooms();
 
   std::string path;
   EnvironmentOptions options;

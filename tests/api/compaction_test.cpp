@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "engine/commit_notes.h"
 #include "engine/environment.h"
 #include "engine/record.h"
 #include "index/tables.h"

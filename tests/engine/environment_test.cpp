@@ -220,29 +220,41 @@ TEST_F(EnvironmentTest, OpenForReadingKeepsOutOpenForWriting) {
   EXPECT_EQ(error_of([&] { environment->begin_write(); }), ErrorCode::read_only);
 }
 
-// A process keeps the old file open, and with it the lock file, which then tells of commits that the new file has not.
-TEST_F(EnvironmentTest, FileThatReplacesOneInUseIsRefusedUntilThatIsClosed) {
-  std::array<int, 2> ready{};
-  ASSERT_EQ(::pipe(ready.data()), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto old = open();
-    for (int i = 0; i < 5; ++i) put(*old, "key", std::to_string(i));
-    char byte = 'x';
-    if (::write(ready[1], &byte, 1) == 1) ::pause();
-    ::_exit(0);
+// A process keeps the old file open, and with it the lock file, which tells of commits that the new file has not.
+TEST_F(EnvironmentTest, FileThatTakesTheNameOfOneInUseGetsALockFileOfItsOwn) {
+  for (const bool is_created : {true, false}) {
+    std::array<int, 2> ready{};
+    std::array<int, 2> go{};
+    ASSERT_EQ(::pipe(ready.data()), 0);
+    ASSERT_EQ(::pipe(go.data()), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto old = open();
+      for (int i = 0; i < 5; ++i) put(*old, "key", std::to_string(i));
+      const ReadTransaction snapshot = old->begin_read();
+      char byte = 'x';
+      if (::write(ready[1], &byte, 1) != 1 || ::read(go[0], &byte, 1) != 1) ::_exit(2);
+      const bool is_kept = snapshot.get(old->table(0), "key") == "4";
+      ::_exit(is_kept && error_of([&] { put(*old, "key", "old"); }) == ErrorCode::reopen_needed ? 0 : 1);
+    }
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    if (is_created) {
+      fs::remove(path_);
+      Environment::create(path_, kTables, [](WriteTransaction&) {});
+    } else {
+      Environment::create(folder_.path("new"), kTables, [](WriteTransaction&) {});
+      fs::rename(folder_.path("new"), path_);
+    }
+    for (int i = 0; i < 5; ++i) put(*open(), "key", "new");
+    const auto reading = open({.read_only = true});
+    EXPECT_EQ(reading->begin_read().get(reading->table(0), "key"), "new");
+    ASSERT_EQ(::write(go[1], &byte, 1), 1);
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+    for (const int end : {ready[0], ready[1], go[0], go[1]}) ::close(end);
   }
-  char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
-  ::close(ready[0]);
-  ::close(ready[1]);
-  fs::remove(path_);
-  Environment::create(path_, kTables, [](WriteTransaction&) {});
-  EXPECT_EQ(error_of([&] { open(); }), ErrorCode::unsafe_lock_file);
-  EXPECT_EQ(error_of([&] { open({.read_only = true}); }), ErrorCode::unsafe_lock_file);
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  put(*open(), "key", "new");
 }
 
 // Another process holds a lock file that it has not finished when it is killed: it is half made for all who met it there,
