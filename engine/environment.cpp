@@ -15,6 +15,7 @@
 #include "container.h"
 #include "lmdb_error.h"
 #include "lock_file.h"
+#include "map_size.h"
 #include "page_check.h"
 #include "waiting.h"
 
@@ -160,7 +161,12 @@ void Environment::open_checked(std::span<const std::string_view> tables) {
   constexpr std::uint32_t kPatienceMs = 50;
   if (options_.read_only && !os::can_write_or_create(lock_file_of(path_))) reads_without_lock_file_ = true;
   const Deadline deadline = deadline_in(reads_without_lock_file_ ? options_.busy_timeout_ms : kPatienceMs);
-  const bool is_alone = poll_until(deadline, [&] { return os::try_lock(file_, os::LockMode::shared); });
+  const bool is_alone = poll_until(deadline, [&] {
+    const std::error_code error = os::lock_at_once(file_, os::LockMode::shared);
+    if (error && error != std::errc::resource_unavailable_try_again)
+      throw_system_error(error, "cannot open " + quoted(path_), path_);
+    return !error;
+  });
   if (!is_alone && reads_without_lock_file_) throw_writer_is_busy("open");
   try {
     if (is_alone && !options_.trusted) check_pages("open");
@@ -277,11 +283,11 @@ void Environment::verify_pages() {
 
 void Environment::open_map(unsigned more_flags) {
   const std::string attempted = "cannot open " + quoted(path_);
-  check(mdb_env_create(&handle_), attempted, path_);
-  check(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
-  check(mdb_env_set_maxreaders(handle_, kReadersMax), attempted, path_);
+  check_opening(mdb_env_create(&handle_), attempted, path_);
+  check_opening(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
+  check_opening(mdb_env_set_maxreaders(handle_, kReadersMax), attempted, path_);
   // A file larger than the map makes LMDB use the larger size by itself.
-  check(mdb_env_set_mapsize(handle_, options_.map_size_bytes), attempted, path_);
+  check_opening(mdb_env_set_mapsize(handle_, usable_map_size(options_.map_size_bytes)), attempted, path_);
   // Without a lock table readers share the lock on the data file, which keeps writers out for as long as they read.
   const unsigned flags = kBaseFlags | (options_.read_only ? MDB_RDONLY : 0U) |
                          (reads_without_lock_file_ ? MDB_NOLOCK : 0U) | more_flags;
@@ -291,7 +297,7 @@ void Environment::open_map(unsigned more_flags) {
     // It is not the data file: that has been looked at.
     if (code == MDB_INVALID || code == MDB_VERSION_MISMATCH)
       throw UnsettledLockFile(path_, "a lock file that is half made, or of another version of LMDB");
-    check(code, attempted, path_);
+    check_opening(code, attempted, path_);
   }
 }
 
@@ -457,7 +463,8 @@ bool Environment::try_resize_map(std::uint64_t bytes, std::uint32_t timeout_ms) 
   const std::lock_guard exclusive(resize_mutex_);
   resizing_.store(true);
   const bool alone = poll_until(deadline_in(timeout_ms), [&] { return open_transactions_.load() == 0; });
-  const int code = alone ? mdb_env_set_mapsize(handle_, bytes) : MDB_SUCCESS;
+  const int code =
+      alone ? mdb_env_set_mapsize(handle_, bytes == 0 ? 0 : usable_map_size(bytes)) : MDB_SUCCESS;
   // LMDB unmaps before it maps: after a failure there is nothing to read from.
   if (code != MDB_SUCCESS) needs_reopen_ = true;
   resizing_.store(false);

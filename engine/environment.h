@@ -42,6 +42,8 @@ struct CreationOptions {
   // Whose the new file is, and who may do what with it, as far as this process may give it to them; its owner may write. Set
   // for what is made from another store. Without one, the file is as any new one of this process.
   std::optional<FileOwner> owner = std::nullopt;
+  std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // for the map of the first transaction, or
+  std::uint64_t expected_bytes = 0;  // how large the file may become, where that is more
   // Reads what was written, once it is durable, and throws where it is not what it should be. The pages are walked before.
   // Without it nothing is read.
   std::function<void(const ReadTransaction&)> check = {};
@@ -53,9 +55,10 @@ inline constexpr unsigned kReplacedVersion = 0;
 
 struct EnvironmentOptions {
   bool read_only = false;
-  bool trusted = false;                                    // Maps the file without walking its pages first.
-  std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // Address space, not memory; grows by itself.
-  std::uint32_t busy_timeout_ms = 10'000;                  // How long a writer waits for its turn.
+  bool trusted = false;  // Maps the file without walking its pages first.
+  std::uint64_t map_size_bytes = std::uint64_t{64}
+                                 << 30;    // Address space, not memory (map_size.h); grows by itself.
+  std::uint32_t busy_timeout_ms = 10'000;  // How long a writer waits for its turn.
   // So many of the tables every file has; files that an older library has made may lack the others.
   std::size_t required_tables = SIZE_MAX;
   // The table in which the environment keeps notes of its own, under the keys "replaced" and "commits". Without one it
@@ -105,8 +108,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   const std::string& path() const { return path_; }
   // In which the file lies.
   std::string folder() const;
-  // Whose the file is.
-  FileOwner owner() const;
+  // For a file that is made from this one: its owner, the size of map that was asked for, and room for so many times the
+  // bytes of this file.
+  CreationOptions options_for_copy(unsigned times) const;
   bool is_read_only() const { return options_.read_only; }
 
   // How much memory a transaction that writes so much should have made resident ahead (memory_reserve.h). None after the
@@ -140,13 +144,15 @@ class Environment : public std::enable_shared_from_this<Environment> {
   static std::shared_ptr<Environment> open_as_it_is(const std::string& path,
                                                     std::span<const std::string_view> tables,
                                                     const EnvironmentOptions& options);
-  static std::shared_ptr<Environment> open_in_creation(const std::string& temporary, bool read_only);
+  static std::shared_ptr<Environment> open_in_creation(const std::string& temporary,
+                                                       const EnvironmentOptions& options);
   static void write_new_file(const std::string& temporary, std::span<const std::string_view> tables,
-                             const Fill& fill);
+                             const Fill& fill, std::uint64_t map_size_bytes);
   static void check_new_file(const FileInCreation& file, std::span<const std::string_view> tables,
                              const Check& check);
   static void complete_new_file(const FileInCreation& file, std::span<const std::string_view> tables,
-                                const Fill& fill, const Check& check);
+                                const Fill& fill, const CreationOptions& options);
+  FileOwner owner() const;
   void open_file();
   bool is_at_its_path() const;
   void await_replacement();

@@ -28,6 +28,9 @@
 namespace piecemark::engine {
 namespace {
 
+// As many bytes as the old file has are plenty for what it holds, written in order; and some for a file of few pages.
+constexpr unsigned kRoomTimes = 2;
+
 // Another name, in the same folder, that only a replacement has given to the file.
 std::optional<std::string> temporary_name_of(const os::FileId& id, const std::string& path) {
   const std::string folder = os::folder_of(path) + "/";
@@ -80,11 +83,12 @@ void Environment::replace(const Fill& fill, const Check& check, std::uint32_t bu
   require_removable(path_, attempted);
   std::vector<std::string_view> names;
   for (const NamedTable& table : tables_) names.emplace_back(table.name);
-  const FileOwner owner = this->owner();
-  FileInCreation file(path_, attempted, owner);
+  CreationOptions options = options_for_copy(kRoomTimes);
+  options.check = check;
+  FileInCreation file(path_, attempted, options.owner);
   try {
-    require_owner(owner, file.file(), attempted);
-    complete_new_file(file, names, fill, check);
+    require_owner(*options.owner, file.file(), attempted);
+    complete_new_file(file, names, fill, options);
     note_replacement();
   } catch (const Error& error) {
     Error::Facts facts = file.renamed(error).facts();

@@ -44,6 +44,9 @@ constexpr std::array kSealedTables{
     SealedTable{TableId::drawings, sizeof(Uuid)},
 };
 
+// How many times the damaged file the new one can become: rows of stale pages are written, and not packed as tightly.
+constexpr std::uint64_t kRoomTimes = 4;
+
 // A row from a page that may be stale.
 struct StaleRow {
   Standing standing;
@@ -404,7 +407,9 @@ engine::os::File open_damaged(const std::string& path) {
     throw Error(ErrorCode::not_a_store,
                 {attempt_to_salvage(path), "no regular file", {}, "check that this is the right file"});
   }
-  if (!engine::os::try_lock(file, engine::os::LockMode::shared)) {
+  // Where there are no locks, no program can write to the file.
+  const std::error_code locked = engine::os::lock_at_once(file, engine::os::LockMode::shared);
+  if (locked == std::errc::resource_unavailable_try_again) {
     throw Error(ErrorCode::busy, {attempt_to_salvage(path),
                                   engine::os::lock_holder(facts.id) + " is writing to it",
                                   {},
@@ -446,7 +451,14 @@ SalvageReport salvage(const std::string& from, const std::string& to, const Salv
   if (auto error = engine::owner_of(bytes, owner)) {
     engine::throw_system_error(error, attempt_to_salvage(from), from);
   }
-  engine::Environment::create(to, index::kTables, fill, {.owner = owner});
+  engine::os::FileFacts facts;
+  if (auto error = engine::os::facts_of(bytes, facts)) {
+    engine::throw_system_error(error, attempt_to_salvage(from), from);
+  }
+  engine::Environment::create(to, index::kTables, fill,
+                              {.owner = owner,
+                               .map_size_bytes = options.map_size_bytes,
+                               .expected_bytes = kRoomTimes * facts.size_bytes});
   return report;
 }
 
