@@ -38,7 +38,7 @@ Store Store::create(const std::string& path, const CreateOptions& create, const 
       [&](engine::WriteTransaction& transaction) {
         index::save_stamp(transaction, index::new_stamp(*format, create.nulls_not_distinct));
       },
-      {.notes_table = index::kNotesTable});
+      {.map_size_bytes = open.map_size_bytes, .notes_table = index::kNotesTable});
   return Store::open(path, open);
 }
 

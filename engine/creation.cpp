@@ -2,9 +2,13 @@
 
 #include <lmdb.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "environment.h"
 #include "lmdb_error.h"
 #include "lock_file.h"
+#include "map_size.h"
 #include "open_files.h"
 #include "page_check.h"
 #include "rooms.h"
@@ -19,17 +23,22 @@ constexpr std::uint32_t kOwnerWrites = 0600;
 
 // Nobody else knows the file by name, which is why the files of the process need not know it, and why it gets no lock file,
 // which would need room of its own.
-std::shared_ptr<Environment> Creation::open(Access access) const {
-  const bool is_read_only = access == Access::read_only;
-  auto rooms = std::make_unique<Environment::Rooms>(file_.temporary(), EnvironmentOptions{.read_only = is_read_only});
-  rooms->map.open(file_.temporary(), {.read_only = is_read_only,
-                                      .without_lock_file = true,
-                                      .size_bytes = rooms->options.map_size_bytes});
+std::shared_ptr<Environment> Creation::open(const EnvironmentOptions& options) const {
+  auto rooms = std::make_unique<Environment::Rooms>(file_.temporary(), options);
+  try {
+    rooms->map.open(file_.temporary(), {.read_only = options.read_only,
+                                        .without_lock_file = true,
+                                        .size_bytes = options.map_size_bytes});
+  } catch (const Error& error) {
+    Error::Facts facts = error.facts();
+    facts.attempted = "cannot create '" + file_.temporary() + "'";
+    throw Error(error.code(), std::move(facts));
+  }
   return std::shared_ptr<Environment>(new Environment(std::move(rooms)));
 }
 
 void Creation::write(const Environment::Fill& fill) const {
-  const auto environment = open(Access::read_write);
+  const auto environment = open({.map_size_bytes = std::max(options_.map_size_bytes, options_.expected_bytes)});
   Environment::Rooms& rooms = *environment->rooms_;
   Map::Visit visit(rooms.map);
   MDB_txn* const handle = rooms.map.begin(0, "create");
@@ -37,12 +46,12 @@ void Creation::write(const Environment::Fill& fill) const {
   WriteTransaction transaction(environment, handle, {}, WriterHold::nothing);
   rooms.tables.name(tables_);
   transaction.create_missing_tables();
-  if (notes_table_) rooms.notes.set_table(rooms.tables.table(*notes_table_));
+  if (options_.notes_table) rooms.notes.set_table(rooms.tables.table(*options_.notes_table));
   fill(transaction);
   transaction.commit();
 }
 
-void Creation::read_back(const Environment::Check& check) const {
+void Creation::read_back() const {
   if (const auto damage = engine::check_pages(file_.file())) {
     throw Error(ErrorCode::io_error,
                 {"cannot create '" + file_.temporary() + "'",
@@ -50,21 +59,22 @@ void Creation::read_back(const Environment::Check& check) const {
                  {},
                  "check the disk, the memory and the system log, then try again"});
   }
-  const auto environment = open(Access::read_only);
+  // As large as the file is, that is: nothing is added to it.
+  const auto environment = open({.read_only = true, .map_size_bytes = kMapSizeMin});
   Environment::Rooms& rooms = *environment->rooms_;
   {
     const Map::Visit visit(rooms.map);
     rooms.tables.open(tables_, tables_.size());
   }
   const ReadTransaction transaction = environment->begin_read();
-  check(transaction);
+  options_.check(transaction);
 }
 
-void Creation::complete(const Environment::Fill& fill, const Environment::Check& check) const {
+void Creation::complete(const Environment::Fill& fill) const {
   write(fill);
   if (auto error = os::sync_file(file_.temporary()))
     throw_system_error(error, "cannot create '" + file_.temporary() + "'", file_.temporary());
-  if (check) read_back(check);
+  if (options_.check) read_back();
 }
 
 namespace {
@@ -95,7 +105,7 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
   if (owner) owner->permissions |= kOwnerWrites;
   FileInCreation file(path, attempted, owner);
   try {
-    Creation(file, tables, options.notes_table).complete(fill, options.check);
+    Creation(file, tables, options).complete(fill);
     if (auto error = file.take_name()) {
       if (error == std::errc::file_exists) throw name_is_taken;
       throw_system_error(error, attempted, path);

@@ -14,22 +14,20 @@ namespace piecemark::engine {
 class Creation {
  public:
   Creation(const FileInCreation& file, std::span<const std::string_view> tables,
-           std::optional<std::size_t> notes_table)
-      : file_(file), tables_(tables), notes_table_(notes_table) {}
+           const CreationOptions& options)
+      : file_(file), tables_(tables), options_(options) {}
 
   // Writes the file, waits until the disk has it, and checks it where that is asked for.
-  void complete(const Environment::Fill& fill, const Environment::Check& check) const;
+  void complete(const Environment::Fill& fill) const;
 
  private:
-  enum class Access : std::uint8_t { read_only, read_write };
-
-  std::shared_ptr<Environment> open(Access access) const;
+  std::shared_ptr<Environment> open(const EnvironmentOptions& options) const;
   void write(const Environment::Fill& fill) const;
-  void read_back(const Environment::Check& check) const;
+  void read_back() const;
 
   const FileInCreation& file_;
   std::span<const std::string_view> tables_;
-  std::optional<std::size_t> notes_table_;
+  const CreationOptions& options_;
 };
 
 }  // namespace piecemark::engine

@@ -28,11 +28,16 @@ std::string Environment::folder() const {
   return os::folder_of(rooms_->path);
 }
 
-FileOwner Environment::owner() const {
+CreationOptions Environment::options_for_copy(unsigned times) const {
+  os::FileFacts facts;
   FileOwner owner;
-  if (auto error = owner_of(rooms_->file, owner))
-    throw_system_error(error, "cannot read '" + rooms_->path + "'", rooms_->path);
-  return owner;
+  std::error_code error = os::facts_of(rooms_->file, facts);
+  if (!error) error = owner_of(rooms_->file, owner);
+  if (error) throw_system_error(error, "cannot read '" + rooms_->path + "'", rooms_->path);
+  return {.owner = owner,
+          .map_size_bytes = rooms_->options.map_size_bytes,
+          .expected_bytes = times * facts.size_bytes,
+          .notes_table = rooms_->options.notes_table};
 }
 
 bool Environment::is_read_only() const {

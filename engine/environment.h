@@ -41,9 +41,10 @@ namespace piecemark::engine {
 
 struct EnvironmentOptions {
   bool read_only = false;
-  bool trusted = false;                                    // Maps the file without walking its pages first.
-  std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // Address space, not memory; grows by itself.
-  std::uint32_t busy_timeout_ms = 10'000;                  // How long a writer waits for others.
+  bool trusted = false;  // Maps the file without walking its pages first.
+  // Address space, not memory (map_size.h); grows by itself.
+  std::uint64_t map_size_bytes = std::uint64_t{64} << 30;
+  std::uint32_t busy_timeout_ms = 10'000;  // How long a writer waits for others.
   // So many of the tables every file has; files that an older library has made may lack the others.
   std::size_t required_tables = SIZE_MAX;
   // The table in which the environment keeps notes of its own (commit_notes.h). Without one it cannot be replaced, knows
@@ -55,6 +56,8 @@ struct CreationOptions {
   // Whose the new file is, and who may do what with it, as far as this process may give it to them; its owner may write. Set
   // for what is made from another store. Without one, the file is as any new one of this process.
   std::optional<FileOwner> owner = std::nullopt;
+  std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // for the map of the first transaction, or
+  std::uint64_t expected_bytes = 0;  // how large the file may become, where that is more
   // Reads what was written, once it is durable, and throws where it is not what it should be. The pages are walked before.
   // Without it nothing is read.
   using Check = std::function<void(const ReadTransaction&)>;
@@ -111,8 +114,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   const std::string& path() const;
   // In which the file lies.
   std::string folder() const;
-  // Whose the file is.
-  FileOwner owner() const;
+  // For a file that is made from this one: its owner, its notes, the size of map that was asked for, and room for so many
+  // times the bytes of this file.
+  CreationOptions options_for_copy(unsigned times) const;
   bool is_read_only() const;
 
   // How much memory a transaction that writes so much should have made resident ahead (memory_reserve.h). None after the

@@ -26,7 +26,7 @@ void remove_abandoned_creations(const std::string& path) {
     os::File abandoned;
     if (!is_name_in_creation(name, path) || os::open_file(folder + name, os::Access::read_write, abandoned)) continue;
     const os::ClosedInForkedChild closed(abandoned.descriptor());
-    if (FileLocks(abandoned.descriptor()).try_acquire(FileLock::gate, os::LockMode::exclusive))
+    if (FileLocks(abandoned.descriptor(), folder + name).try_acquire(FileLock::gate, os::LockMode::exclusive))
       os::remove_quietly(folder + name);
   }
 }
@@ -64,7 +64,7 @@ bool FileInCreation::try_create(const std::string& attempted, std::uint32_t perm
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
   try {
-    if (FileLocks(file_.descriptor()).try_acquire(FileLock::gate, os::LockMode::exclusive) && has_its_name())
+    if (FileLocks(file_.descriptor(), temporary_).try_acquire(FileLock::gate, os::LockMode::exclusive) && has_its_name())
       return true;
   } catch (...) {
     os::remove_quietly(temporary_);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "piecemark/error.h"
+#include "lmdb_error.h"
 #include "record.h"
 
 namespace piecemark::engine {
@@ -102,10 +102,7 @@ bool FileLocks::try_lock(const os::ByteRange& range, os::LockMode mode) {
   const std::error_code error = system_->try_lock(descriptor_, range, mode);
   if (!error) return true;
   if (error == std::errc::resource_unavailable_try_again) return false;
-  throw Error(ErrorCode::unsupported_platform, {"cannot lock the file",
-                                                "a file system without locks: " + error.message(),
-                                                "local file systems that have locks",
-                                                "copy the file to a local disk"});
+  throw_system_error(error, "cannot lock '" + path_ + "'", path_);
 }
 
 bool FileLocks::try_acquire(FileLock lock, os::LockMode mode) {

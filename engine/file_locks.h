@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "os.h"
 #include "waiting.h"
@@ -76,9 +77,10 @@ class LockSystem {
 //          `pending` and `write`.
 class FileLocks {
  public:
-  explicit FileLocks(int descriptor, ProcessIdentity own = ProcessIdentity::own(),
-                     LockSystem& system = LockSystem::real())
-      : descriptor_(descriptor), own_(own), system_(&system) {}
+  // `path` is for messages.
+  FileLocks(int descriptor, std::string path, ProcessIdentity own = ProcessIdentity::own(),
+            LockSystem& system = LockSystem::real())
+      : descriptor_(descriptor), path_(std::move(path)), own_(own), system_(&system) {}
 
   // From now on, waits end when others release locks, and others are woken.
   void set_signal(const LockSignal& signal) { signal_ = signal; }
@@ -110,6 +112,7 @@ class FileLocks {
   bool wait_until(Deadline deadline, const OnWait& on_wait, const Attempt& attempt);
 
   int descriptor_;
+  std::string path_;
   ProcessIdentity own_;
   LockSystem* system_;
   LockSignal signal_;

@@ -18,7 +18,7 @@ Error map_full(const std::string& attempted) {
            "the map of the file is full",
            {},
            "nothing was stored; try again, the map grows before the next transaction, or open with a larger "
-           "map_size_bytes"}};
+           "map_size_bytes (--map-size)"}};
 }
 
 Error disk_full(int code, const std::string& attempted, const std::string& path) {
@@ -30,7 +30,21 @@ Error disk_full(int code, const std::string& attempted, const std::string& path)
            "nothing was stored; free some space, or delete rows, and try again"}};
 }
 
+// Of mapping, locking and syncing files. None of them comes of a file that is damaged, or of a disk that fails.
+bool means_unable(int code) {
+  return code == EINVAL || code == ENODEV || code == ENOSYS || code == ENOLCK || code == EOPNOTSUPP;
+}
+
 }  // namespace
+
+Error opening_error(int code, const std::string& attempted, const std::string& path) {
+  if (!means_unable(code)) return lmdb_error(code, attempted, path);
+  return {ErrorCode::unsupported_platform,
+          {attempted,
+           os::file_system_of(path) +
+               ", a file system that cannot map, lock or sync files: " + mdb_strerror(code),
+           "file systems of local disks, such as ext4, XFS and Btrfs", "copy the file to a local disk"}};
+}
 
 Error lmdb_error(int code, const std::string& attempted, const std::string& path) {
   const std::string found = mdb_strerror(code);
@@ -97,7 +111,7 @@ Error lmdb_error(int code, const std::string& attempted, const std::string& path
               {attempted,
                "no memory, or no address space for the map",
                {},
-               "raise the limit (ulimit -v), or open with a smaller map"}};
+               "raise the limit (ulimit -v), or open with a smaller map_size_bytes (--map-size)"}};
     default:
       return {ErrorCode::io_error,
               {attempted, found, {}, "check the disk and the system log, then open the file again"}};
@@ -108,8 +122,12 @@ void check(int code, const std::string& attempted, const std::string& path) {
   if (code != MDB_SUCCESS) throw lmdb_error(code, attempted, path);
 }
 
+void check_opening(int code, const std::string& attempted, const std::string& path) {
+  if (code != MDB_SUCCESS) throw opening_error(code, attempted, path);
+}
+
 void throw_system_error(std::error_code error, const std::string& attempted, const std::string& path) {
-  throw lmdb_error(error.value(), attempted, path);
+  throw opening_error(error.value(), attempted, path);
 }
 
 }  // namespace piecemark::engine

@@ -9,6 +9,7 @@
 
 #include "lmdb_error.h"
 #include "lock_file.h"
+#include "map_size.h"
 #include "os.h"
 #include "writer_thread.h"
 
@@ -30,11 +31,11 @@ UnsettledLockFile::UnsettledLockFile(const std::string& path, std::string found)
 void Map::open(const std::string& file, const MapOptions& options) {
   options_ = options;
   const std::string attempted = "cannot open '" + path_ + "'";
-  check(mdb_env_create(&handle_), attempted, path_);
-  check(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
-  check(mdb_env_set_maxreaders(handle_, kReadersMax), attempted, path_);
+  check_opening(mdb_env_create(&handle_), attempted, path_);
+  check_opening(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
+  check_opening(mdb_env_set_maxreaders(handle_, kReadersMax), attempted, path_);
   // A file larger than the map makes LMDB use the larger size by itself.
-  check(mdb_env_set_mapsize(handle_, options.size_bytes), attempted, path_);
+  check_opening(mdb_env_set_mapsize(handle_, usable_map_size(options.size_bytes)), attempted, path_);
   const unsigned flags =
       kBaseFlags | (options.read_only ? MDB_RDONLY : 0U) | (options.without_lock_file ? MDB_NOLOCK : 0U);
   const int code = mdb_env_open(handle_, file.c_str(), flags, kFileMode);
@@ -43,7 +44,7 @@ void Map::open(const std::string& file, const MapOptions& options) {
   // It is not the data file: that has been looked at.
   if (code == MDB_INVALID || code == MDB_VERSION_MISMATCH)
     throw UnsettledLockFile(path_, "a lock file that is half made, or of another version of LMDB");
-  check(code, attempted, path_);
+  check_opening(code, attempted, path_);
 }
 
 void Map::close() noexcept {
@@ -75,7 +76,7 @@ bool Map::try_resize(std::uint64_t bytes, std::uint32_t timeout_ms) {
     pause = std::min(pause * 2, std::chrono::microseconds(2000));
   }
   const bool is_alone = inside_.load() == 0;
-  const int code = is_alone ? mdb_env_set_mapsize(handle_, bytes) : MDB_SUCCESS;
+  const int code = is_alone ? mdb_env_set_mapsize(handle_, bytes == 0 ? 0 : usable_map_size(bytes)) : MDB_SUCCESS;
   if (is_alone) generation_.fetch_add(1);
   // LMDB unmaps before it maps: after a failure there is nothing to read from.
   if (code != MDB_SUCCESS) poison();
@@ -158,13 +159,13 @@ Error Map::full_map(const std::string& attempted) const {
              found,
              {},
              "nothing was stored; try again, the map grows before the next transaction, or open with a larger "
-             "map_size_bytes"}};
+             "map_size_bytes (--map-size)"}};
   }
   return {ErrorCode::disk_full,
           {attempted,
            found + ", and cannot grow while this process has snapshots open: " + std::to_string(others),
            {},
-           "nothing was stored; end the snapshots and try again, or open with a larger map_size_bytes"}};
+           "nothing was stored; end the snapshots and try again, or open with a larger map_size_bytes (--map-size)"}};
 }
 
 std::uint64_t Map::size_bytes() const {

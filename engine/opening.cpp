@@ -208,7 +208,7 @@ void Opening::open_file() {
 // A file with several names may be one that has just taken the place of another (replacement.h): then that is finished
 // first. Any other name would have a lock file of its own.
 void Opening::pass_gate() {
-  rooms().locks.emplace(rooms().file.descriptor());
+  rooms().locks.emplace(rooms().file.descriptor(), rooms().path);
   const auto await_gate = [&](os::LockMode mode) {
     if (rooms().locks->acquire(FileLock::gate, mode, deadline_)) return;
     const auto holder = rooms().locks->holder(FileLock::gate, mode);
@@ -306,7 +306,7 @@ void Opening::remove_lock_file_of_other_file() {
                             "a lock file of another data file: a process still has the file open that was here before");
   }
   const os::ClosedInForkedChild closed(file.descriptor());
-  FileLocks locks(file.descriptor());
+  FileLocks locks(file.descriptor(), rooms.path);
   rooms.locks->release(FileLock::gate);
   const bool is_acquired = locks.acquire(FileLock::gate, os::LockMode::exclusive, deadline_);
   const bool is_alone = is_acquired && !locks.holder(FileLock::open);

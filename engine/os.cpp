@@ -20,6 +20,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <climits>
 #include <cstdio>
@@ -550,6 +551,59 @@ std::uint64_t free_bytes(const std::string& path) {
         room, limit.rlim_cur - std::min<std::uint64_t>(limit.rlim_cur, facts.size_bytes));
   }
   return room;
+}
+
+namespace {
+
+struct Mount {
+  std::string kind;
+  std::string place;
+};
+
+// The list writes blanks and backslashes in names as three octal digits.
+std::string without_escapes(std::string_view name) {
+  constexpr std::size_t kDigits = 3;
+  std::string plain;
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    unsigned code = 0;
+    const char* const digits = name.data() + at + 1;
+    const bool is_escape = name[at] == '\\' && name.size() - at > kDigits &&
+                           std::from_chars(digits, digits + kDigits, code, 8).ptr == digits + kDigits;
+    plain += is_escape ? static_cast<char>(code) : name[at];
+    if (is_escape) at += kDigits;
+  }
+  return plain;
+}
+
+bool is_below(std::string_view path, std::string_view folder) {
+  return folder == "/" ||
+         (path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'));
+}
+
+// A line reads: "36 35 98:0 / /mnt rw,noatime shared:1 - fuse.sshfs host:/ rw". Later lines cover earlier ones.
+std::optional<Mount> mount_of(const std::string& path) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::optional<Mount> found;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string word;
+    std::string place;
+    words >> word >> word >> word >> word >> place;
+    while (words >> word && word != "-") {
+    }
+    place = without_escapes(place);
+    std::string kind;
+    if (words >> kind && is_below(path, place) && (!found || place.size() >= found->place.size()))
+      found = {kind, place};
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string file_system_of(const std::string& path) {
+  const auto mount = mount_of(resolved(folder_of(path)));
+  return mount ? mount->kind + ", mounted on '" + mount->place + "'" : "an unknown one";
 }
 
 std::optional<std::string_view> network_file_system(const std::string& path) {

@@ -199,6 +199,8 @@ std::string process_name(std::uint32_t process_id);
 // How much the file can still grow: what the disk has free, and what the limit on file sizes (ulimit -f)
 // leaves.
 std::uint64_t free_bytes(const std::string& path);
+// "fuse.sshfs, mounted on '/mnt/site'", as far as the system tells: the kind of the file system that the file lies on.
+std::string file_system_of(const std::string& path);
 // The name of the network file system that the file lies on, if it is one.
 std::optional<std::string_view> network_file_system(const std::string& path);
 

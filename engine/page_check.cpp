@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lmdb_pages.h"
+#include "map_size.h"
 
 namespace piecemark::engine {
 namespace {
@@ -20,7 +21,6 @@ using lmdb::Tree;
 
 constexpr std::uint64_t kPageSizeMin = 4096;
 constexpr std::uint64_t kPageSizeMax = 32768;  // LMDB's own limit
-constexpr std::uint64_t kMapSizeMax = std::uint64_t{1} << 46;
 constexpr std::uint64_t kTransactionMax = std::uint64_t{1} << 48;
 // LMDB's cursors have room for 32 levels, and a tree can grow while it is open.
 constexpr unsigned kDepthMax = 24;
@@ -134,7 +134,7 @@ Meta load_meta(Pages& pages, std::uint64_t page, std::uint64_t offset) {
   const std::uint64_t page_size = meta.page_size();
   require(page_size >= kPageSizeMin && page_size <= kPageSizeMax && (page_size & (page_size - 1)) == 0, page,
           "impossible page size");
-  require(meta.map_size <= kMapSizeMax, page, "impossible map size");
+  require(meta.map_size <= kNotedMapSizeMax, page, "impossible map size");
   require(meta.last_page >= lmdb::kMetaPages - 1 && meta.last_page < meta.map_size / page_size, page,
           "last page beyond the map");
   require((meta.free.flags & ~lmdb::kNoSubFolder) == lmdb::kIntegerKeys && meta.main.flags == 0, page,

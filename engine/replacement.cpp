@@ -12,6 +12,9 @@
 namespace piecemark::engine {
 namespace {
 
+// As many bytes as the old file has are plenty for what it holds, written in order; and some for a file of few pages.
+constexpr unsigned kRoomTimes = 2;
+
 std::optional<std::string> temporary_name_of(const os::FileId& id, const std::string& path) {
   const std::string folder = os::folder_of(path) + "/";
   for (const std::string& name : os::neighbours_of(path)) {
@@ -59,7 +62,7 @@ bool finish_replacement(const std::string& path, const os::FileId& id, Deadline 
   os::File file;
   if (os::open_file(path, os::Access::read_write, file)) return false;
   const os::ClosedInForkedChild closed(file.descriptor());
-  FileLocks locks(file.descriptor());
+  FileLocks locks(file.descriptor(), path);
   if (!locks.acquire(FileLock::gate, os::LockMode::exclusive, deadline)) return false;
   const auto temporary = temporary_name_of(id, path);
   if (!temporary) return os::names_of(file) == 1;
@@ -101,11 +104,12 @@ void Replacement::perform(const Environment::Fill& fill, const Environment::Chec
   const std::string& path = rooms_.path;
   require_removable(path, attempted_);
   const std::vector<std::string_view> names = rooms_.tables.names();
-  const FileOwner owner = environment_.owner();
-  FileInCreation file(path, attempted_, owner);
+  CreationOptions options = environment_.options_for_copy(kRoomTimes);
+  options.check = check;
+  FileInCreation file(path, attempted_, options.owner);
   try {
-    require_owner(owner, file.file(), attempted_);
-    Creation(file, names, rooms_.options.notes_table).complete(fill, check);
+    require_owner(*options.owner, file.file(), attempted_);
+    Creation(file, names, options).complete(fill);
     commit_note();
   } catch (const Error& error) {
     Error::Facts facts = file.renamed(error).facts();

@@ -73,8 +73,7 @@ Sorter::Sorter(std::string folder, std::size_t memory_bytes)
 Sorter::~Sorter() = default;
 
 void Sorter::check(std::error_code error) const {
-  if (error)
-    throw lmdb_error(error.value(), "cannot sort with a temporary file in '" + folder_ + "'", folder_);
+  if (error) throw_system_error(error, "cannot sort with a temporary file in '" + folder_ + "'", folder_);
 }
 
 void Sorter::add(Bytes record) {

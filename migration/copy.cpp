@@ -9,6 +9,9 @@
 namespace piecemark::migration {
 namespace {
 
+// For a copy in the same format, which is no larger than the original but for chance.
+constexpr unsigned kRoomTimes = 2;
+
 // What is in the copy, in the words of `piecemark verify`.
 void require_clean(const engine::ReadTransaction& copy, const std::string& attempted) {
   const engine::Stamp stamp = index::load_stamp(copy);
@@ -26,12 +29,12 @@ void require_clean(const engine::ReadTransaction& copy, const std::string& attem
 
 void back_up(engine::Environment& environment, const std::string& output) {
   const std::string attempted = "cannot back up '" + environment.path() + "' to '" + output + "'";
+  engine::CreationOptions options = environment.options_for_copy(kRoomTimes);
+  options.check = [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted); };
   engine::Environment::create(
       output, index::kTables,
       [&](engine::WriteTransaction& transaction) { copy_content(environment, transaction, attempted); },
-      {.owner = environment.owner(),
-       .check = [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted); },
-       .notes_table = index::kNotesTable});
+      options);
 }
 
 Compaction compact(engine::Environment& environment, std::uint32_t busy_timeout_ms) {

@@ -45,6 +45,9 @@ constexpr std::array kSealedTables{
     SealedTable{TableId::drawings, sizeof(Uuid)},
 };
 
+// How many times the damaged file the new one can become: rows of stale pages are written, and not packed as tightly.
+constexpr std::uint64_t kRoomTimes = 4;
+
 // A row from a page that may be stale.
 struct StaleRow {
   Standing standing;
@@ -405,9 +408,16 @@ engine::os::File open_damaged(const std::string& path) {
     throw Error(ErrorCode::not_a_store,
                 {attempt_to_salvage(path), "no regular file", {}, "check that this is the right file"});
   }
-  // As long as the file is open, nobody commits to it.
-  engine::FileLocks locks(file.descriptor());
-  if (!locks.share_write(std::chrono::steady_clock::now())) {
+  // As long as the file is open, nobody commits to it. Where there are no locks, no program can.
+  engine::FileLocks locks(file.descriptor(), path);
+  const auto is_shared = [&] {
+    try {
+      return locks.share_write(std::chrono::steady_clock::now());
+    } catch (const Error& error) {
+      return error.code() == ErrorCode::unsupported_platform;
+    }
+  };
+  if (!is_shared()) {
     const auto holder = locks.holder(engine::FileLock::write, engine::os::LockMode::shared);
     throw Error(ErrorCode::busy, {attempt_to_salvage(path),
                                   (holder ? holder->to_string() : "another process") + " is writing to it",
@@ -450,7 +460,15 @@ SalvageReport salvage(const std::string& from, const std::string& to, const Salv
   if (auto error = engine::owner_of(bytes, owner)) {
     engine::throw_system_error(error, attempt_to_salvage(from), from);
   }
-  engine::Environment::create(to, index::kTables, fill, {.owner = owner, .notes_table = index::kNotesTable});
+  engine::os::FileFacts facts;
+  if (auto error = engine::os::facts_of(bytes, facts)) {
+    engine::throw_system_error(error, attempt_to_salvage(from), from);
+  }
+  engine::Environment::create(to, index::kTables, fill,
+                              {.owner = owner,
+                               .map_size_bytes = options.map_size_bytes,
+                               .expected_bytes = kRoomTimes * facts.size_bytes,
+                               .notes_table = index::kNotesTable});
   return report;
 }
 

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "api/cli/lost_map.h"
+#include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "engine/os.h"
@@ -60,6 +61,7 @@ int main(int argc, char** argv) {
   cli::add_stash_verbs(program);
   cli::add_proof_verbs(program, status);
   cli::add_salvage_verb(program, status);
+  cli::add_opening_options(program);
 
   try {
     require_known_verb(program, argc, argv);

@@ -1,6 +1,7 @@
 // Verbs about the file as a whole: create, info, formats, current, check.
 #include <memory>
 
+#include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "api/text/json_writer.h"
@@ -20,7 +21,7 @@ struct FileArguments {
 };
 
 Store open_to_read(const std::string& file) {
-  return Store::open(file, {.read_only = true});
+  return Store::open(file, to_read());
 }
 
 std::string name_of_format(std::uint32_t number) {
@@ -36,7 +37,8 @@ std::uint32_t newest_format() {
 
 void create(const FileArguments& arguments) {
   const Store store = Store::create(
-      arguments.file, {.format = arguments.format, .nulls_not_distinct = arguments.nulls_not_distinct});
+      arguments.file, {.format = arguments.format, .nulls_not_distinct = arguments.nulls_not_distinct},
+      to_write());
   print_line("created '" + arguments.file + "' in format " + std::to_string(store.info().format));
 }
 

@@ -2,6 +2,7 @@
 #include <memory>
 #include <string>
 
+#include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "engine/os.h"
@@ -16,7 +17,7 @@ struct MaintenanceArguments {
 };
 
 void backup(const MaintenanceArguments& arguments) {
-  Store::open(arguments.file, {.read_only = true}).backup(arguments.out);
+  Store::open(arguments.file, to_read()).backup(arguments.out);
   engine::os::FileFacts copy;
   engine::os::facts_of(arguments.out, copy);
   print_line("copied to '" + arguments.out + "', " + in_bytes(copy.size_bytes) +
@@ -24,7 +25,7 @@ void backup(const MaintenanceArguments& arguments) {
 }
 
 void compact(const MaintenanceArguments& arguments) {
-  const Compaction done = Store::open(arguments.file).compact();
+  const Compaction done = Store::open(arguments.file, to_write()).compact();
   print_line("compacted '" + arguments.file + "' from " + in_bytes(done.bytes_before) + " to " +
              in_bytes(done.bytes_after));
 }

@@ -8,6 +8,7 @@
 
 #include "api/cli/choice.h"
 #include "api/cli/migration_progress.h"
+#include "api/cli/opening.h"
 #include "api/cli/receipt_text.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
@@ -95,7 +96,7 @@ void refuse_loss(const Store& store, std::uint32_t target, MigrationProgressRepo
 
 void migrate_to(const MigrationArguments& arguments, bool is_upgrade) {
   require_file_name(arguments.output);
-  Store store = Store::open(arguments.file, {.read_only = arguments.output.has_value()});
+  Store store = Store::open(arguments.file, arguments.output ? to_read() : to_write());
   const StoreInfo info = store.info();
   const std::uint32_t target = target_format(arguments.to, info.format);
   require_direction(info.format, target, is_upgrade);
@@ -239,7 +240,7 @@ class SetAsidePrinter {
 };
 
 void plan(const MigrationArguments& arguments) {
-  const Store store = Store::open(arguments.file, {.read_only = true});
+  const Store store = Store::open(arguments.file, to_read());
   const StoreInfo info = store.info();
   const std::uint32_t target = target_format(arguments.to, info.format);
   MigrationProgressReport progress("planning", ProgressStyle::automatic, info.components);

@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/cli/opening.h"
 #include "api/cli/receipt_text.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
@@ -53,7 +54,7 @@ std::string receipt_as_json(const Receipt& receipt) {
 }
 
 void history_of(const ContentArguments& arguments) {
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
+  const ReadTxn snapshot = Store::open(arguments.file, to_read()).read();
   for (const Receipt& receipt : history(snapshot)) {
     if (arguments.as_json) {
       print_line(receipt_as_json(receipt));
@@ -65,7 +66,7 @@ void history_of(const ContentArguments& arguments) {
 }
 
 void print_fingerprint(const ContentArguments& arguments) {
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
+  const ReadTxn snapshot = Store::open(arguments.file, to_read()).read();
   ColumnSet columns = columns_of_format(arguments.as_format.value_or(snapshot.format()));
   for (const std::string& name : arguments.without) {
     const auto column = column_named(name);
@@ -90,7 +91,7 @@ void print_fingerprint(const ContentArguments& arguments) {
 }
 
 int verify_file(const ContentArguments& arguments) {
-  const Store store = Store::open(arguments.file, {.read_only = true});
+  const Store store = Store::open(arguments.file, to_read());
   if (arguments.is_deep) {
     verify_pages(store);
     print_line("pages       sound: trees, overflow pages and free list");

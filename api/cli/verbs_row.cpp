@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "piecemark/store.h"
@@ -32,7 +33,7 @@ int found(const RowPrinter& printer, const std::string& what) {
 
 int get(const RowArguments& arguments) {
   const Uuid id = require_uuid(arguments.id, "ID");
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
+  const ReadTxn snapshot = Store::open(arguments.file, to_read()).read();
   RowPrinter printer(arguments.as_json);
   if (const auto component = snapshot.get(id)) printer.add(component->row());
   printer.finish();
@@ -41,7 +42,7 @@ int get(const RowArguments& arguments) {
 
 int find(const RowArguments& arguments) {
   const Uuid drawing = require_uuid(arguments.drawing, "DRAWING");
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
+  const ReadTxn snapshot = Store::open(arguments.file, to_read()).read();
   RowPrinter printer(arguments.as_json);
   ComponentRange rows = arguments.instance
                             ? snapshot.with_key(drawing, arguments.piece_mark, *arguments.instance)
@@ -53,7 +54,7 @@ int find(const RowArguments& arguments) {
 
 int list(const RowArguments& arguments) {
   const Uuid drawing = require_uuid(arguments.drawing, "DRAWING");
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
+  const ReadTxn snapshot = Store::open(arguments.file, to_read()).read();
   RowPrinter printer(arguments.as_json);
   for (const ComponentView& component : snapshot.sorted(drawing)) printer.add(component.row());
   printer.finish();

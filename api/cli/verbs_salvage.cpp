@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "api/cli/choice.h"
+#include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "api/text/json_writer.h"
@@ -107,8 +108,10 @@ void add_salvage_verb(CLI::App& program, int& status) {
   add_choice(verb, "--stale-rows", arguments->stale_rows, kStaleRows,
              "Take rows of pages that no tree reaches, where deleted ones lie, too (default: where-lost)");
   verb->callback([arguments, &status] {
-    status = print_report(salvage(arguments->file, arguments->output, {.stale_rows = arguments->stale_rows}),
-                          arguments->output);
+    status = print_report(
+        salvage(arguments->file, arguments->output,
+                {.stale_rows = arguments->stale_rows, .map_size_bytes = to_write().map_size_bytes}),
+        arguments->output);
   });
 }
 

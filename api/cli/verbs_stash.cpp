@@ -1,6 +1,7 @@
 // Verbs about what a downgrade has set aside: stash list, export, drop.
 #include <memory>
 
+#include "api/cli/opening.h"
 #include "api/cli/receipt_text.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
@@ -27,7 +28,7 @@ constexpr ColumnSet columns_of_identifier() {
 }
 
 void visit(const StashArguments& arguments, const std::function<void(const StashEntry&)>& visitor) {
-  const ReadTxn snapshot = Store::open(arguments.file, {.read_only = true}).read();
+  const ReadTxn snapshot = Store::open(arguments.file, to_read()).read();
   for_each_stash_entry(snapshot, [&](const StashEntry& entry) {
     if (entry.is_left_over || !arguments.only_left_over) visitor(entry);
   });
@@ -83,7 +84,7 @@ void export_entries(const StashArguments& arguments) {
 }
 
 void drop(const StashArguments& arguments) {
-  Store store = Store::open(arguments.file);
+  Store store = Store::open(arguments.file, to_write());
   const DroppedStash dropped =
       drop_stash(store, arguments.only_left_over ? DropStash::left_over : DropStash::everything);
   print_line("dropped " + count_of(dropped.rows, dropped.identifiers));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/cli/choice.h"
+#include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
 #include "api/text/exec.h"
@@ -81,7 +82,8 @@ bool is_there(const std::string& path) {
 
 // The store to import into: the file that is there, or a new one. Where another program creates it first, that one.
 Store open_or_create(const ImportArguments& arguments) {
-  const OpenOptions options{.write_older_format = arguments.format.has_value()};
+  OpenOptions options = to_write();
+  options.write_older_format = arguments.format.has_value();
   if (!is_there(arguments.file)) {
     try {
       return Store::create(arguments.file, {.format = arguments.format.value_or(0)}, options);
@@ -219,7 +221,7 @@ void export_text(const ExportArguments& arguments) {
   }
   require_own_file("--drawings", arguments.drawings, arguments.file, {});
   require_own_file("--components", arguments.components, arguments.file, {arguments.drawings});
-  const Store store = Store::open(arguments.file, {.read_only = true});
+  const Store store = Store::open(arguments.file, to_read());
   const ReadTxn snapshot = store.read();
   if (!arguments.drawings.empty()) {
     Output output(arguments.drawings, arguments.file);
@@ -239,7 +241,7 @@ void export_text(const ExportArguments& arguments) {
 }
 
 int exec(const std::string& file) {
-  Store store = Store::open(file);
+  Store store = Store::open(file, to_write());
   store.write().rollback();  // Says at once what would keep every operation from writing.
   text::LineReader lines("-");
   text::ExecSession session(store);

@@ -69,6 +69,18 @@ TEST_F(VerbsTest, ImportCreatesTheFileAndCounts) {
   EXPECT_EQ(updated.out, "imported 0 components and 0 drawings\nupdated  2 components that were there\n");
 }
 
+TEST_F(VerbsTest, MapIsAsLargeAsTheUserSays) {
+  expect_done(import());
+  EXPECT_THAT(piecemark({"info", file_, "--json", "--map-size", "16MB"}).out,
+              HasSubstr("\"map_bytes\":16777216,"));
+  EXPECT_THAT(piecemark({"info", file_, "--json", "--map-size", "67108864"}).out,
+              HasSubstr("\"map_bytes\":67108864,"));
+  EXPECT_EQ(piecemark({"info", file_, "--map-size", "much"}).status, 2);
+  expect_done(piecemark({"create", folder_.path("other.pmk"), "--map-size", "16MB"}));
+  expect_done(piecemark({"salvage", file_, folder_.path("salvaged.pmk"), "--map-size", "16MB"}));
+  expect_done(piecemark({"stash", "list", file_, "--map-size", "16MB"}));
+}
+
 TEST_F(VerbsTest, ImportReadsStandardInput) {
   expect_done(import());
   const Finished finished = piecemark({"import", file_, "--components", "-", "--input", "ndjson"},

@@ -41,7 +41,9 @@ struct OpenOptions {
   std::uint32_t busy_timeout_ms = 10'000;
   // What commits of this store wait for.
   Durability durability = Durability::full;
-  // Address space for the map, not memory. Grows by itself; a single transaction cannot outgrow it.
+  // Address space for the map, not memory: from 1 MiB to 64 TiB, what is less or more counts as these. Grows by itself; a
+  // single transaction cannot outgrow it. Files that are made from the store begin with a map of this size, or of what
+  // they need. The file notes the largest map that it had in any process.
   std::uint64_t map_size_bytes = std::uint64_t{64} << 30;
   // Called by write(), before it begins, for each process whose snapshot was superseded longer ago than long_reader_ms;
   // at most once a second. It may read; what it throws comes out of write().

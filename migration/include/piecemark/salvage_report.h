@@ -20,6 +20,8 @@ enum class StaleRows : std::uint8_t {
 
 struct SalvageOptions {
   StaleRows stale_rows = StaleRows::where_lost;
+  // Address space for the map of the new file, as in OpenOptions; more where the damaged file is large.
+  std::uint64_t map_size_bytes = std::uint64_t{64} << 30;
 };
 
 // What was read from a damaged file, and what was not.
