@@ -17,13 +17,13 @@ using engine::Bytes;
 
 std::optional<Conflict> PackedWriter::plan_insert(const ComponentRow& row, engine::Batch& /*batch*/) {
   if (const auto conflict = conflict_of_id(row.id)) return conflict;
-  const HashedRow hashed{layout_.hash_of(row), row};
+  const RowHash hash = layout_.hash_of(row);
   const bool must_be_unique = layout_.is_constrained(row.drawing_id, row.instance_identifier);
   if (must_be_unique) {
-    if (const auto conflict = conflict_of_key(hashed)) return conflict;
+    if (const auto conflict = conflict_of_key(hash, row)) return conflict;
   }
   if (is_buffer_full(row.drawing_id)) empty_full_buffer();
-  buffer_.add(hashed.hash, row, must_be_unique);
+  buffer_.add(hash, row, must_be_unique);
   if (greatest_id_->id < row.id) greatest_id_->id = row.id;
   return std::nullopt;
 }
@@ -39,7 +39,7 @@ std::optional<Conflict> PackedWriter::plan_replace(const ComponentRow& before, c
   }
   const HashedRow hashed{layout_.hash_of(after), after};
   if (key_changes && layout_.is_constrained(after.drawing_id, after.instance_identifier)) {
-    if (const auto conflict = conflict_of_key(hashed)) return conflict;
+    if (const auto conflict = conflict_of_key(hashed.hash, after)) return conflict;
   }
   if (id_changes || key_changes) {
     plan_move({layout_.hash_of(before), before}, hashed, batch);
@@ -108,19 +108,18 @@ std::optional<Conflict> PackedWriter::conflict_of_id(const Uuid& id) {
   return Conflict{Conflict::On::id, id};
 }
 
-std::optional<Conflict> PackedWriter::conflict_of_key(const HashedRow& row) {
-  const DrawingKey& drawing = row.row.drawing_id;
-  if (const auto holder = buffer_.holder_of_key(row.hash, row.row))
-    return Conflict{Conflict::On::key, *holder};
+std::optional<Conflict> PackedWriter::conflict_of_key(RowHash hash, const ComponentRow& row) {
+  const DrawingKey& drawing = row.drawing_id;
+  if (const auto holder = buffer_.holder_of_key(hash, row)) return Conflict{Conflict::On::key, *holder};
   if (const auto* sorting = std::get_if<Sorting>(&mode_)) {
-    if (!sorting->known.may_have_key(drawing, row.hash)) return std::nullopt;
+    if (!sorting->known.may_have_key(drawing, hash)) return std::nullopt;
     write_sorted();
   } else if (const auto* known = std::get_if<KnownRows>(&mode_)) {
-    if (!known->may_have_key(drawing, row.hash)) return std::nullopt;
+    if (!known->may_have_key(drawing, hash)) return std::nullopt;
   } else if (!is_stored(drawing)) {
     return std::nullopt;
   }
-  const auto stored = layout_.find(transaction_, drawing, row.row.piece_mark, row.row.instance_identifier);
+  const auto stored = layout_.find(transaction_, drawing, row.piece_mark, row.instance_identifier);
   return stored ? std::optional(Conflict{Conflict::On::key, stored->id}) : std::nullopt;
 }
 

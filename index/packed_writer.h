@@ -34,7 +34,7 @@ class PackedWriter final : public LayoutWriter {
   void plan_move(const HashedRow& before, const HashedRow& after, engine::Batch& batch);
 
   std::optional<Conflict> conflict_of_id(const Uuid& id);
-  std::optional<Conflict> conflict_of_key(const HashedRow& row);
+  std::optional<Conflict> conflict_of_key(RowHash hash, const ComponentRow& row);
   bool is_stored(const DrawingKey& drawing);
   void note(const HashedRow& row);
 

@@ -20,6 +20,7 @@
 
 #include "api/text/json_writer.h"
 #include "engine/record.h"
+#include "index/packed.h"
 #include "index/tables.h"
 #include "interposer.h"
 #include "piecemark/migration.h"
@@ -103,7 +104,9 @@ struct Tally {
   std::uint64_t failures = 0;
 };
 
-std::exception_ptr failure_of(const std::function<void()>& call) noexcept {
+// Allocates nothing by itself: it may run while allocations fail.
+template <class Call>
+std::exception_ptr failure_of(const Call& call) noexcept {
   try {
     call();
     return nullptr;
@@ -459,7 +462,7 @@ class StatementsTest : public ::testing::TestWithParam<Kind> {
 };
 
 TEST_P(StatementsTest, ThatRunOutOfMemoryLeaveNoTrace) {
-  const std::uint64_t most = tries("statements", runs_under_sanitizer() ? 10 : 60);
+  const std::uint64_t most = tries("statements", runs_under_sanitizer() ? 10U : 60U);
   Tally tally;
   std::vector<Statement> calls = this->calls();
   for (const bool has_buffered_rows : {false, true}) {
@@ -507,7 +510,7 @@ TEST_P(StatementsTest, CommitsThatRunOutOfMemoryAreWhollyDoneOrNot) {
 }
 
 TEST_P(StatementsTest, ThatMeetDamageLeaveNoTrace) {
-  const std::uint64_t most = tries("statements_damage", runs_under_sanitizer() ? 20 : 120);
+  const std::uint64_t most = tries("statements_damage", runs_under_sanitizer() ? 20U : 120U);
   Tally tally;
   const std::vector<Damage> all = all_damage();
   const std::vector<Statement> calls = this->calls();
@@ -538,6 +541,102 @@ TEST_P(StatementsTest, ThatMeetDamageLeaveNoTrace) {
   report("statements: damage", tally);
   EXPECT_GT(tally.threw, 0U) << "no damage was met";
   EXPECT_GT(tally.committed_after_throw, 0U) << "no transaction went on";
+}
+
+// Rows that come to an empty packed layout in random order: buffered, sorted, and written when one of them has a key that
+// may be taken; the others are merged.
+class RandomLoadTest : public ::testing::Test {
+ protected:
+  RandomLoadTest() {
+    engine::Environment::create(folder_.path("empty.pmk"), index::kTables, [](engine::WriteTransaction&) {});
+    std::mt19937_64 random(4711);
+    for (unsigned i = 0; i < 60; ++i) {
+      Component& row = rows_.emplace_back();
+      for (auto& byte : row.id.bytes) byte = static_cast<std::uint8_t>(random());
+      row.drawing_id = Uuid{};
+      row.drawing_id->bytes[0] = static_cast<std::uint8_t>(random() % 4);
+      row.piece_mark = "G" + std::to_string(i);
+      row.instance_identifier = "1";
+      if (i % 20 == 19) {  // Refused: the id, or the key, of another row.
+        row.id = rows_[i - 7].id;
+      } else if (i % 20 == 9) {
+        row.drawing_id = rows_[i - 7].drawing_id;
+        row.piece_mark = rows_[i - 7].piece_mark;
+      }
+    }
+  }
+
+  // Inserts the rows while an allocation fails, and commits. What is wrong then; empty if nothing is.
+  std::string run(std::uint64_t nth, Duration duration, Tally& tally, Struck& struck) {
+    const std::string work = folder_.path("work.pmk");
+    fs::copy_file(folder_.path("empty.pmk"), work, fs::copy_options::overwrite_existing);
+    const auto environment = engine::Environment::open(work, index::kTables, {.map_size_bytes = 1 << 28});
+    const index::PackedLayout layout(false, index::table(*environment, index::TableId::blocks_3),
+                                     index::table(*environment, index::TableId::ids_3), {}, 1);
+    std::map<Uuid, const Component*> taken;
+    std::exception_ptr refusal;
+    bool has_thrown = false;
+    {
+      engine::WriteTransaction transaction = environment->begin_write();
+      const auto writer = layout.writer(transaction);
+      std::vector<bool> is_taken(rows_.size());
+      arm(Fault::allocation, nth, duration);
+      for (std::size_t i = 0; i < rows_.size(); ++i) {
+        has_thrown |= failure_of([&] { is_taken[i] = !writer->insert(row_of(rows_[i])); }) != nullptr;
+      }
+      struck = disarm();
+      for (std::size_t i = 0; i < rows_.size(); ++i) {
+        if (is_taken[i]) taken[rows_[i].id] = &rows_[i];
+      }
+      refusal = failure_of([&] {
+        writer->flush();
+        transaction.commit();
+      });
+    }
+    ++tally.runs;
+    tally.threw += has_thrown ? 1U : 0U;
+    tally.committed_after_throw += has_thrown && !refusal ? 1U : 0U;
+    tally.refused += refusal ? 1U : 0U;
+    if (refusal && !has_thrown) return "the commit was refused, but nothing had failed";
+    if (refusal) taken.clear();
+    const engine::ReadTransaction snapshot = environment->begin_read();
+    std::string problem;
+    std::size_t found = 0;
+    layout.verify(
+        snapshot,
+        [&](const ComponentRow& row) {
+          const auto wanted = taken.find(row.id);
+          if (wanted == taken.end() || to_component(row) != *wanted->second) problem = "another row";
+          ++found;
+        },
+        [&](const std::string& what) { problem = what; });
+    if (found != taken.size()) {
+      problem += " " + std::to_string(found) + " rows instead of " + std::to_string(taken.size());
+    }
+    return problem;
+  }
+
+  TemporaryFolder folder_;
+  std::vector<Component> rows_;
+};
+
+TEST_F(RandomLoadTest, ThatRunsOutOfMemoryLosesNoRowThatWasTaken) {
+  const std::uint64_t most = tries("statements_random_load", runs_under_sanitizer() ? 40U : 200U);
+  Tally tally;
+  for (const Duration duration : {Duration::once, Duration::from_then_on}) {
+    Struck struck;
+    run(0, duration, tally, struck);
+    EXPECT_EQ(run(0, duration, tally, struck), "");
+    const std::uint64_t allocations = struck.calls;
+    for (std::uint64_t nth = 1; nth <= allocations; nth += allocations / most + 1) {
+      const std::string problem = run(nth, duration, tally, struck);
+      EXPECT_EQ(problem, "") << "allocation " << nth << " of " << allocations << " " << name_of(duration);
+    }
+  }
+  std::printf("runs %lu, threw %lu, committed afterwards %lu, refused %lu\n", tally.runs, tally.threw,
+              tally.committed_after_throw, tally.refused);
+  EXPECT_GT(tally.committed_after_throw, 0U) << "no load went on";
+  EXPECT_GT(tally.refused, 0U) << "no load was broken";
 }
 
 INSTANTIATE_TEST_SUITE_P(All, StatementsTest,
