@@ -33,12 +33,11 @@ struct WriteTxnState {
   const index::Components* components;
   index::ComponentWriter writer;
   Timestamp now = Timestamp::now();  // the now() of the DDL: the same for the whole transaction
-  bool has_changes = false;
-  bool is_grouped = false;  // commit() and rollback() are not for the caller
+  bool is_grouped = false;           // commit() and rollback() are not for the caller
 
-  // For a call that may change content.
+  // For a call that may change content.  Errors  invalid_use  the transaction is broken
   index::ComponentWriter& changing();
-  // For a call that reads.
+  // For a call that reads.  Errors  invalid_use  the transaction is broken
   const engine::WriteTransaction& reading();
 };
 

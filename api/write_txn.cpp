@@ -28,11 +28,11 @@ std::string inserting(std::string_view piece_mark) {
 
 index::ComponentWriter& WriteTxnState::changing() {
   transaction.require_open();
-  if (!std::exchange(has_changes, true)) migration::forget_proven(transaction);
   return writer;
 }
 
 const engine::WriteTransaction& WriteTxnState::reading() {
+  transaction.require_open();
   writer.flush();
   return transaction;
 }
@@ -170,7 +170,9 @@ void WriteTxn::require_own_end() const {
 void WriteTxn::commit() {
   require_own_end();
   const std::unique_ptr<WriteTxnState> ending = std::move(state_);
+  ending->transaction.require_open();
   ending->writer.flush();
+  if (ending->writer.has_changes()) migration::forget_proven(ending->transaction);
   ending->transaction.commit(ending->core->options().durability);
 }
 

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "batch.h"
 #include "lmdb_error.h"
 #include "rooms.h"
 
@@ -204,6 +205,20 @@ int WriteTransaction::store(const Table& table, Bytes key, Bytes value, unsigned
   MDB_val wanted = to_value(key);
   MDB_val stored = to_value(value);
   return mdb_put(handle_, table.handle, &wanted, &stored, flags);
+}
+
+// What is erased goes first: its pages can be used again for what is stored.
+void WriteTransaction::apply(const Batch& batch) {
+  require_open();
+  for (const Batch::OfTable& of : batch.tables_) {
+    const Batch::Changes changes = batch.of(of.table);
+    for (const Batch::Change& change : changes) {
+      if (change.erases) erase(of.table, change.key);
+    }
+    for (const Batch::Change& change : changes) {
+      if (!change.erases) put(of.table, change.key, change.value);
+    }
+  }
 }
 
 void WriteTransaction::put(const Table& table, Bytes key, Bytes value) {

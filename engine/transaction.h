@@ -19,6 +19,7 @@ struct MDB_val;
 
 namespace piecemark::engine {
 
+class Batch;
 class Environment;
 
 // A named table of the file. Valid as long as its environment.
@@ -108,6 +109,10 @@ class WriteTransaction : public ReadTransaction {
   //         reopen_needed  the file was overwritten since the transaction began
   void require_open() const;
 
+  // Makes all changes of the batch: the last step of a statement, which has only read before.
+  // Errors  After one the transaction is broken: a part of the changes may have been made.
+  void apply(const Batch& batch);
+
   void put(const Table& table, Bytes key, Bytes value);
   // Stores only where the key is free; false, and nothing changed, where it is taken.
   bool insert(const Table& table, Bytes key, Bytes value);
@@ -116,7 +121,7 @@ class WriteTransaction : public ReadTransaction {
   void erase_prefix(const Table& table, Bytes prefix);
   void clear(const Table& table);
   // For a caller that has stopped halfway: from now on the transaction is broken.
-  void give_up() { is_broken_ = true; }
+  void poison() noexcept { is_broken_ = true; }
   // Makes the tables of the environment that the file lacks. They come to stay with the commit.
   void create_missing_tables();
 
@@ -144,6 +149,22 @@ class WriteTransaction : public ReadTransaction {
   WriterHold hold_ = WriterHold::nothing;
   bool is_broken_ = false;
   bool has_written_ = false;
+};
+
+// For work in several steps that cannot be taken back: poisons the transaction unless finish() is reached.
+class PoisonGuard {
+ public:
+  explicit PoisonGuard(WriteTransaction& transaction) : transaction_(transaction) {}
+  PoisonGuard(const PoisonGuard&) = delete;
+  PoisonGuard& operator=(const PoisonGuard&) = delete;
+  ~PoisonGuard() {
+    if (!is_finished_) transaction_.poison();
+  }
+  void finish() noexcept { is_finished_ = true; }
+
+ private:
+  WriteTransaction& transaction_;
+  bool is_finished_ = false;
 };
 
 // Writes many entries to one table, each near the one before, for less than single writes cost: it stays where it

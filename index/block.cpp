@@ -356,6 +356,10 @@ void BlockBuilder::finish(const engine::RecordPlace& place, std::string& block) 
   std::memcpy(at, text_bytes_.data(), text_bytes_.size());
   store(block.data(), engine::checksum_of(place, Bytes(block).substr(kBlockCountAt)));
   block += rows_;
+  clear();
+}
+
+void BlockBuilder::clear() noexcept {
   hashes_.clear();
   checks_.clear();
   starts_.clear();

@@ -103,6 +103,8 @@ class BlockBuilder {
 
   bool is_empty() const { return hashes_.empty(); }
   std::size_t size() const;
+  // Begins anew, also after an error from add() or finish().
+  void clear() noexcept;
   // Writes the block over what is there, and begins anew.
   void finish(const engine::RecordPlace& place, std::string& block);
 

@@ -25,6 +25,7 @@
 
 #include "block.h"
 #include "engine/absence.h"
+#include "engine/batch.h"
 #include "engine/transaction.h"
 
 namespace piecemark::index {
@@ -60,6 +61,9 @@ template <class Kind>
 class BlockPacker {
  public:
   explicit BlockPacker(const engine::Table& table) : table_(table) {}
+
+  // Begins anew, also after an error.
+  void clear() noexcept { builder_.clear(); }
 
   // Gives `take` the block before, if the entry begins another one.
   template <class Take>
@@ -98,25 +102,24 @@ class BlockTableWriter {
   BlockTableWriter(engine::WriteTransaction& transaction, const engine::Table& table)
       : transaction_(transaction), table_(table), packer_(table) {}
 
-  // Makes the change for each of these entries, which are of one scope and in their order; a block is taken apart and put
-  // together again once for all entries that belong to it. Entries may not borrow from the transaction.
+  // Works out what the change of each of these entries, which are of one scope and in their order, comes to, with what the
+  // batch has already; a block is taken apart and put together again once for all entries that belong to it. Entries may
+  // not borrow from the transaction.
   // Errors  corrupt_record
-  void change(BlockChange change, const BlockScope& scope, const Entry* const* first,
-              const Entry* const* last) {
+  void plan(BlockChange change, const BlockScope& scope, const Entry* const* first, const Entry* const* last,
+            engine::Batch& batch) {
+    while (first != last) first = plan_block(change, scope, first, last, batch);
+  }
+  // The same for many entries at once: makes the changes, block by block. The batch is memory to work in.
+  // Errors  those of plan(); some changes may have been made by then: the caller poisons the transaction
+  void write(BlockChange change, const BlockScope& scope, const Entry* const* first, const Entry* const* last,
+             engine::Batch& batch) {
     while (first != last) {
-      const auto block = open(scope, Kind::key_of(**first).bytes());
-      if (!block) {
-        if (change != BlockChange::insert) Kind::throw_missing(table_, **first);
-        engine::check_entries_beside(transaction_, table_, Kind::key_of(**first).bytes(),
-                                     check_seal<typename Kind::Block>);
-        replace_blocks({}, encoded({first, last}, scope.last_key, kFreshCapacity));
-        return;
-      }
-      const Entry* const* const end = std::partition_point(
-          first, last, [&](const Entry* entry) { return Kind::key_of(*entry).bytes() <= block->key; });
-      store(scope, *block, merged(change, *block, first, end));
-      first = end;
+      batch.clear();
+      first = plan_block(change, scope, first, last, batch);
+      transaction_.apply(batch);
     }
+    batch.clear();
   }
 
  private:
@@ -137,26 +140,41 @@ class BlockTableWriter {
   // How full the blocks are that share the entries of one that had grown too large, so that all have room.
   static constexpr std::size_t kSharedSizeMax = kBlockCapacity * 9 / 10;
 
+  // Plans the change of all entries that belong to the block of the first one. Returns where the next block's begin.
+  const Entry* const* plan_block(BlockChange change, const BlockScope& scope, const Entry* const* first,
+                                 const Entry* const* last, engine::Batch& batch) {
+    const auto block = open(scope, Kind::key_of(**first).bytes(), batch);
+    if (!block) {
+      if (change != BlockChange::insert) Kind::throw_missing(table_, **first);
+      engine::check_entries_beside(transaction_, table_, Kind::key_of(**first).bytes(),
+                                   check_seal<typename Kind::Block>);
+      replace_blocks({}, encoded({first, last}, scope.last_key, kFreshCapacity), batch);
+      return last;
+    }
+    const Entry* const* const end = std::partition_point(
+        first, last, [&](const Entry* entry) { return Kind::key_of(*entry).bytes() <= block->key; });
+    store(scope, *block, merged(change, *block, first, end), batch);
+    return end;
+  }
+
   // The block that holds, or would hold, the entry with this key; nullopt where the scope has no entries.
-  std::optional<OpenBlock> open(const BlockScope& scope, engine::Bytes key) {
-    const auto found = transaction_.seek(table_, key);
+  std::optional<OpenBlock> open(const BlockScope& scope, engine::Bytes key, const engine::Batch& batch) {
+    const auto found = engine::PendingTable(transaction_, table_, batch).seek(key);
     if (!found || !found->key.starts_with(scope.prefix)) return std::nullopt;
     return open(*found, entries_at_hand_);
   }
-  OpenBlock open(const engine::ReadTransaction::Entry& entry, std::vector<Entry>& entries) const {
+  OpenBlock open(const engine::PendingTable::Entry& entry, std::vector<Entry>& entries) const {
     Kind::read({table_.name, entry.key}, entry.value, entries);
     return {std::string(entry.key), entry.value.size(), &entries};
   }
 
   std::optional<OpenBlock> neighbour(const BlockScope& scope, const OpenBlock& block, Side side,
-                                     std::size_t size_max) {
-    engine::Cursor cursor(transaction_, table_);
-    if (!cursor.seek(block.key)) return std::nullopt;
-    const bool found = side == Side::left ? cursor.previous() : cursor.next();
-    if (!found || !cursor.key().starts_with(scope.prefix) || cursor.value().size() > size_max) {
+                                     std::size_t size_max, const engine::Batch& batch) {
+    const engine::PendingTable table(transaction_, table_, batch);
+    const auto found = side == Side::left ? table.before(block.key) : table.after(block.key);
+    if (!found || !found->key.starts_with(scope.prefix) || found->value.size() > size_max)
       return std::nullopt;
-    }
-    return open({cursor.key(), cursor.value()}, entries_beside_);
+    return open(*found, entries_beside_);
   }
 
   Pointers merged(BlockChange change, const OpenBlock& block, const Entry* const* first,
@@ -183,21 +201,23 @@ class BlockTableWriter {
   static bool is_before(const Entry& a, const Entry& b) { return Kind::is_before(a, b); }
 
   // Puts these entries in the place of those of the block.
-  void store(const BlockScope& scope, const OpenBlock& block, const Pointers& entries) {
-    if (entries.empty()) return remove(scope, block);
+  void store(const BlockScope& scope, const OpenBlock& block, const Pointers& entries, engine::Batch& batch) {
+    if (entries.empty()) return remove(scope, block, batch);
     auto blocks = encoded(entries, block.key, kBlockCapacity);
     if (blocks.size() == 1) {
       const std::size_t size = blocks[0].bytes.size();
       const bool has_shrunk = size < block.size;
       const std::size_t beside_max = size < kSmallSize ? SIZE_MAX : kBlockCapacity - size;
-      if (has_shrunk && size < kRoomySize && store_with_neighbour(scope, block, entries, beside_max)) return;
+      if (has_shrunk && size < kRoomySize && store_with_neighbour(scope, block, entries, beside_max, batch)) {
+        return;
+      }
     } else if (is_appended(scope, block, entries)) {
       blocks = encoded(entries, block.key, kFreshCapacity);  // More will follow, and leave these as they are.
     } else {
-      if (blocks.size() == 2 && store_with_neighbour(scope, block, entries, SIZE_MAX)) return;
+      if (blocks.size() == 2 && store_with_neighbour(scope, block, entries, SIZE_MAX, batch)) return;
       blocks = encoded_evenly(entries, block.key);
     }
-    replace_blocks({&block.key}, blocks);
+    replace_blocks({&block.key}, std::move(blocks), batch);
   }
 
   // Whether all that is new lies behind all that the scope had.
@@ -207,24 +227,25 @@ class BlockTableWriter {
   }
 
   // The last block of a scope stays the last: the one before takes its place.
-  void remove(const BlockScope& scope, const OpenBlock& block) {
+  void remove(const BlockScope& scope, const OpenBlock& block, engine::Batch& batch) {
     const auto left =
-        block.key == scope.last_key ? neighbour(scope, block, Side::left, SIZE_MAX) : std::nullopt;
-    if (!left) return replace_blocks({&block.key}, {});
-    replace_blocks({&left->key, &block.key}, encoded(pointers_to(*left->entries), block.key, kBlockCapacity));
+        block.key == scope.last_key ? neighbour(scope, block, Side::left, SIZE_MAX, batch) : std::nullopt;
+    if (!left) return replace_blocks({&block.key}, {}, batch);
+    replace_blocks({&left->key, &block.key}, encoded(pointers_to(*left->entries), block.key, kBlockCapacity),
+                   batch);
   }
 
   // Puts the entries together with those of a neighbour that is not larger than `size_max`. False, and nothing changed,
   // where there is none.
   bool store_with_neighbour(const BlockScope& scope, const OpenBlock& block, const Pointers& entries,
-                            std::size_t size_max) {
+                            std::size_t size_max, engine::Batch& batch) {
     for (const Side side : {Side::right, Side::left}) {
-      const auto beside = neighbour(scope, block, side, size_max);
+      const auto beside = neighbour(scope, block, side, size_max, batch);
       if (!beside) continue;
       Pointers all = pointers_to(*beside->entries);
       all.insert(side == Side::left ? all.end() : all.begin(), entries.begin(), entries.end());
       const std::string& last_key = side == Side::left ? block.key : beside->key;
-      replace_blocks({&block.key, &beside->key}, encoded_evenly(all, last_key));
+      replace_blocks({&block.key, &beside->key}, encoded_evenly(all, last_key), batch);
       return true;
     }
     return false;
@@ -242,6 +263,7 @@ class BlockTableWriter {
                                     std::size_t capacity) {
     std::vector<EncodedBlock> blocks;
     const auto take = [&](EncodedBlock& block) { blocks.push_back(std::move(block)); };
+    packer_.clear();
     for (const Entry* entry : entries) packer_.add(*entry, capacity, take);
     packer_.finish(last_key, take);
     return blocks;
@@ -259,14 +281,10 @@ class BlockTableWriter {
     return encoded(entries, last_key, std::min(share, kBlockCapacity));
   }
 
-  void replace_blocks(std::initializer_list<const std::string*> old_keys,
-                      const std::vector<EncodedBlock>& blocks) {
-    for (const std::string* key : old_keys) {
-      const bool stays = std::any_of(blocks.begin(), blocks.end(),
-                                     [&](const EncodedBlock& block) { return block.key == *key; });
-      if (!stays) transaction_.erase(table_, *key);
-    }
-    for (const EncodedBlock& block : blocks) transaction_.put(table_, block.key, block.bytes);
+  void replace_blocks(std::initializer_list<const std::string*> old_keys, std::vector<EncodedBlock> blocks,
+                      engine::Batch& batch) {
+    for (const std::string* key : old_keys) batch.erase(table_, *key);
+    for (EncodedBlock& block : blocks) batch.put(table_, block.key).swap(block.bytes);
   }
 
   engine::WriteTransaction& transaction_;

@@ -66,9 +66,9 @@ Violation ComponentWriter::violation_of(const Conflict& conflict, const Componen
 // The drawing is looked at before the row is stored, but its violation comes last. A drawing that does not
 // exist has no components, so that only the id can be taken.
 Verdict ComponentWriter::check_drawing(const ComponentRow& row) {
-  if (!row.drawing_id || row.drawing_id == drawing_seen_) return std::nullopt;
+  if (!row.drawing_id || row.drawing_id == last_drawing_found_) return std::nullopt;
   if (components_.drawings().contains(transaction_, *row.drawing_id)) {
-    drawing_seen_ = row.drawing_id;
+    last_drawing_found_ = row.drawing_id;
     return std::nullopt;
   }
   return Violation{ErrorCode::foreign_key_violation,
@@ -90,6 +90,7 @@ Verdict ComponentWriter::insert(IncomingRow incoming) {
     return verdict;
   }
   if (const auto conflict = rows_->insert(row)) return violation_of(*conflict, row);
+  has_changes_ = true;
   return std::nullopt;
 }
 
@@ -131,6 +132,7 @@ std::variant<bool, Violation> ComponentWriter::update(const Uuid& id, const Comp
     return std::move(*verdict);
   }
   if (const auto conflict = rows_->replace(row_of(before), row)) return violation_of(*conflict, row);
+  has_changes_ = true;
   return true;
 }
 
@@ -139,12 +141,18 @@ bool ComponentWriter::erase(const Uuid& id) {
   if (!stored) return false;
   const Component component = to_component(*stored);
   rows_->erase(row_of(component));
+  has_changes_ = true;
   return true;
 }
 
 Verdict ComponentWriter::insert_drawing(const Drawing& drawing) {
   if (auto verdict = check_input(drawing)) return verdict;
-  if (components_.drawings().insert(transaction_, drawing)) return std::nullopt;
+  const bool is_inserted = statements_.run(
+      [&](engine::Batch& batch) { return components_.drawings().plan_insert(transaction_, drawing, batch); });
+  if (is_inserted) {
+    has_changes_ = true;
+    return std::nullopt;
+  }
   return Violation{ErrorCode::unique_violation,
                    "drawings_pkey",
                    {},
@@ -154,10 +162,14 @@ Verdict ComponentWriter::insert_drawing(const Drawing& drawing) {
 }
 
 bool ComponentWriter::erase_drawing(const Uuid& id) {
-  drawing_seen_.reset();
-  if (!components_.drawings().contains(transaction_, id)) return false;
-  rows_->erase_drawing(id);  // First: damage that stops it leaves everything in place.
-  return components_.drawings().erase(transaction_, id);
+  last_drawing_found_.reset();
+  const bool is_erased = statements_.run([&](engine::Batch& batch) {
+    if (!components_.drawings().plan_erase(transaction_, id, batch)) return false;
+    rows_->plan_erase_drawing(id, batch);
+    return true;
+  });
+  has_changes_ = has_changes_ || is_erased;
+  return is_erased;
 }
 
 }  // namespace piecemark::index

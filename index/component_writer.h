@@ -2,7 +2,7 @@
 // checked by itself, then against the others, then stored. Knows constraints and drawings, and nothing about how bytes
 // lie.
 //
-// A refused row changes nothing. Errors come in PostgreSQL's order: input, NOT NULL, CHECK, the unique
+// A refused row changes nothing, and neither does a call that throws, unless it breaks the transaction. Errors come in PostgreSQL's order: input, NOT NULL, CHECK, the unique
 // constraints (id, then key), the drawing.
 #pragma once
 
@@ -20,7 +20,10 @@ namespace piecemark::index {
 class ComponentWriter {
  public:
   ComponentWriter(const Components& components, engine::WriteTransaction& transaction)
-      : components_(components), transaction_(transaction), rows_(components.layout().writer(transaction)) {}
+      : components_(components),
+        transaction_(transaction),
+        rows_(components.layout().writer(transaction)),
+        statements_(transaction) {}
 
   Verdict insert(IncomingRow incoming);
 
@@ -37,11 +40,14 @@ class ComponentWriter {
   // Deletes the drawing and its components. False if there is no such drawing.
   bool erase_drawing(const Uuid& id);
 
-  // Comes before anybody else reads through the transaction, and before its commit.
+  // Comes before anything else is read through the transaction, and before its commit.
+  // Errors  After one the transaction is broken.
   void flush() { rows_->flush(); }
+  // Whether any call has changed anything.
+  bool has_changes() const { return has_changes_; }
 
  private:
-  // What is stored, and what waits.
+  // What is stored, after a flush.
   std::optional<ComponentRow> get(const Uuid& id);
   Violation violation_of(const Conflict& conflict, const ComponentRow& row) const;
   Verdict check_drawing(const ComponentRow& row);
@@ -51,7 +57,9 @@ class ComponentWriter {
   const Components& components_;
   engine::WriteTransaction& transaction_;
   std::unique_ptr<LayoutWriter> rows_;
-  std::optional<Uuid> drawing_seen_;  // the last one that was looked for, and there
+  engine::Statements statements_;
+  bool has_changes_ = false;
+  std::optional<Uuid> last_drawing_found_;
 };
 
 }  // namespace piecemark::index

@@ -42,16 +42,19 @@ void Drawings::for_each(const engine::ReadTransaction& transaction,
   for (bool found = cursor.first(); found; found = cursor.next()) visit(decode(cursor.key(), cursor.value()));
 }
 
-bool Drawings::insert(engine::WriteTransaction& transaction, const Drawing& drawing) const {
+bool Drawings::plan_insert(const engine::ReadTransaction& transaction, const Drawing& drawing,
+                           engine::Batch& batch) const {
   if (contains(transaction, drawing.id)) return false;
-  std::string record;
-  engine::encode_record({table_.name, bytes_of(drawing.id)}, drawing, kClassVersion, record);
-  transaction.put(table_, bytes_of(drawing.id), record);
+  const engine::RecordPlace place{table_.name, bytes_of(drawing.id)};
+  engine::encode_record(place, drawing, kClassVersion, batch.put(table_, place.key));
   return true;
 }
 
-bool Drawings::erase(engine::WriteTransaction& transaction, const Uuid& id) const {
-  return contains(transaction, id) && transaction.erase(table_, bytes_of(id));
+bool Drawings::plan_erase(const engine::ReadTransaction& transaction, const Uuid& id,
+                          engine::Batch& batch) const {
+  if (!contains(transaction, id)) return false;
+  batch.erase(table_, bytes_of(id));
+  return true;
 }
 
 void Drawings::copy_to(const Drawings& other, const engine::ReadTransaction& from,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/batch.h"
 #include "engine/transaction.h"
 #include "piecemark/drawing.h"
 
@@ -22,10 +23,11 @@ class Drawings {
   void for_each(const engine::ReadTransaction& transaction,
                 const std::function<void(const Drawing&)>& visit) const;
 
-  // False, and nothing changed, where the id is taken.
-  bool insert(engine::WriteTransaction& transaction, const Drawing& drawing) const;
-  // Leaves the components of the drawing to the caller.
-  bool erase(engine::WriteTransaction& transaction, const Uuid& id) const;
+  // Parts of a statement. False, and nothing to do, where the id is taken.
+  bool plan_insert(const engine::ReadTransaction& transaction, const Drawing& drawing,
+                   engine::Batch& batch) const;
+  // Leaves the components of the drawing to the caller. False, and nothing to do, where there is no such drawing.
+  bool plan_erase(const engine::ReadTransaction& transaction, const Uuid& id, engine::Batch& batch) const;
 
   // Everything into the empty table of another file.
   void copy_to(const Drawings& other, const engine::ReadTransaction& from,

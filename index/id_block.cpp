@@ -175,6 +175,10 @@ void IdBlockBuilder::finish(const engine::RecordPlace& place, std::string& block
     store(starts + i * sizeof(std::uint16_t), static_cast<std::uint16_t>(start));
   }
   store(block.data(), engine::checksum_of(place, Bytes(block).substr(kGroupsAt, directory_end - kGroupsAt)));
+  clear();
+}
+
+void IdBlockBuilder::clear() noexcept {
   entries_.clear();
   drawings_.clear();
 }

@@ -82,6 +82,8 @@ class IdBlockBuilder {
   bool add(const IdEntry& entry, std::size_t capacity = kBlockCapacity);
 
   bool is_empty() const { return entries_.empty(); }
+  // Begins anew, also after an error from add() or finish().
+  void clear() noexcept;
   // Writes the block over what is there, and begins anew.
   void finish(const engine::RecordPlace& place, std::string& block);
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/batch.h"
 #include "engine/transaction.h"
 #include "piecemark/component.h"
 
@@ -56,23 +57,47 @@ struct Conflict {
   Uuid existing;
 };
 
-// The changes of one write transaction. A row may wait to be written together with others: flush() comes before
-// anything else is read through the transaction, and before its commit.
+// The changes of one write transaction. Each of insert(), replace(), erase() and erase_drawing() is a statement: where it
+// throws, it has changed nothing, or the transaction is broken.
+//
+// Rows to insert may be buffered, to be written together with others: flush() comes before anything else is read through
+// the transaction, and before its commit. Statements flush by themselves.
 // Lifetime  ends before its transaction.
-// Errors    After an error from flush(), and from a call that has to flush, the transaction is broken.
+// Errors    After an error from flush(), of itself or within a statement, the transaction is broken: rows are lost that
+//           earlier calls have taken.
 class LayoutWriter {
  public:
+  explicit LayoutWriter(engine::WriteTransaction& transaction) : statements_(transaction) {}
   virtual ~LayoutWriter() = default;
 
   // Rows given to these may not borrow from the transaction.
-  virtual std::optional<Conflict> insert(const ComponentRow& row) = 0;
+  std::optional<Conflict> insert(const ComponentRow& row) {
+    return statements_.run([&](engine::Batch& batch) { return plan_insert(row, batch); });
+  }
   // `before` is the row as it is stored.
-  virtual std::optional<Conflict> replace(const ComponentRow& before, const ComponentRow& after) = 0;
-  virtual void erase(const ComponentRow& row) = 0;
+  std::optional<Conflict> replace(const ComponentRow& before, const ComponentRow& after) {
+    return statements_.run([&](engine::Batch& batch) { return plan_replace(before, after, batch); });
+  }
+  void erase(const ComponentRow& row) {
+    statements_.run([&](engine::Batch& batch) { plan_erase(row, batch); });
+  }
   // Deletes every component of the drawing and says how many there were.
-  virtual std::uint64_t erase_drawing(const Uuid& drawing) = 0;
+  std::uint64_t erase_drawing(const Uuid& drawing) {
+    return statements_.run([&](engine::Batch& batch) { return plan_erase_drawing(drawing, batch); });
+  }
+
+  // The same as parts of a larger statement: what there is to change goes to the batch, but for a row to insert that is
+  // buffered: insert comes last.
+  virtual std::optional<Conflict> plan_insert(const ComponentRow& row, engine::Batch& batch) = 0;
+  virtual std::optional<Conflict> plan_replace(const ComponentRow& before, const ComponentRow& after,
+                                               engine::Batch& batch) = 0;
+  virtual void plan_erase(const ComponentRow& row, engine::Batch& batch) = 0;
+  virtual std::uint64_t plan_erase_drawing(const Uuid& drawing, engine::Batch& batch) = 0;
 
   virtual void flush() = 0;
+
+ private:
+  engine::Statements statements_;
 };
 
 // For who watches Layout::fill(), which goes through the source twice.

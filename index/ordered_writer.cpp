@@ -1,9 +1,10 @@
 #include "ordered_writer.h"
 
-#include <utility>
+#include <algorithm>
 #include <vector>
 
 #include "engine/absence.h"
+#include "engine/batch.h"
 #include "engine/environment.h"
 #include "engine/record.h"
 
@@ -12,15 +13,13 @@ namespace piecemark::index {
 using engine::Bytes;
 using engine::bytes_of;
 
-void OrderedWriter::put_row(const ComponentRow& row) {
+void OrderedWriter::plan_row(const ComponentRow& row, engine::Batch& batch) const {
   const engine::RecordPlace place{layout_.rows_.name, bytes_of(row.id)};
-  engine::encode_record(place, row, layout_.format_.class_version, record_);
-  transaction_.put(layout_.rows_, place.key, record_);
+  engine::encode_record(place, row, layout_.format_.class_version, batch.put(layout_.rows_, place.key));
 }
 
-void OrderedWriter::put_entry(const std::string& key, const Uuid& id) {
-  layout_.write_entry(key, id, record_);
-  transaction_.put(layout_.unique_, key, record_);
+void OrderedWriter::plan_entry(const std::string& key, const Uuid& id, engine::Batch& batch) const {
+  layout_.write_entry(key, id, batch.put(layout_.unique_, key));
 }
 
 std::optional<Conflict> OrderedWriter::conflict_of(const Uuid& id) const {
@@ -34,16 +33,17 @@ std::optional<Conflict> OrderedWriter::conflict_of(const std::string& key) const
   return Conflict{Conflict::On::key, layout_.decode_entry(key, *entry)};
 }
 
-std::optional<Conflict> OrderedWriter::insert(const ComponentRow& row) {
+std::optional<Conflict> OrderedWriter::plan_insert(const ComponentRow& row, engine::Batch& batch) {
   if (const auto conflict = conflict_of(row.id)) return conflict;
   const std::string key = layout_.key_of(row);
   if (const auto conflict = conflict_of(key)) return conflict;
-  put_row(row);
-  put_entry(key, row.id);
+  plan_row(row, batch);
+  plan_entry(key, row.id, batch);
   return std::nullopt;
 }
 
-std::optional<Conflict> OrderedWriter::replace(const ComponentRow& before, const ComponentRow& after) {
+std::optional<Conflict> OrderedWriter::plan_replace(const ComponentRow& before, const ComponentRow& after,
+                                                    engine::Batch& batch) {
   const bool id_changes = before.id != after.id;
   if (id_changes) {
     if (const auto conflict = conflict_of(after.id)) return conflict;
@@ -52,30 +52,29 @@ std::optional<Conflict> OrderedWriter::replace(const ComponentRow& before, const
   const std::string key_after = layout_.key_of(after);
   if (key_after != key_before) {
     if (const auto conflict = conflict_of(key_after)) return conflict;
-    transaction_.erase(layout_.unique_, key_before);
+    batch.erase(layout_.unique_, key_before);
   }
-  if (id_changes) transaction_.erase(layout_.rows_, bytes_of(before.id));
-  if (id_changes || key_after != key_before) put_entry(key_after, after.id);
-  put_row(after);
+  if (id_changes) batch.erase(layout_.rows_, bytes_of(before.id));
+  if (id_changes || key_after != key_before) plan_entry(key_after, after.id, batch);
+  plan_row(after, batch);
   return std::nullopt;
 }
 
-void OrderedWriter::erase(const ComponentRow& row) {
-  const std::string key = layout_.key_of(row);
-  transaction_.erase(layout_.unique_, key);
-  transaction_.erase(layout_.rows_, bytes_of(row.id));
+void OrderedWriter::plan_erase(const ComponentRow& row, engine::Batch& batch) {
+  batch.erase(layout_.unique_, layout_.key_of(row));
+  batch.erase(layout_.rows_, bytes_of(row.id));
 }
 
-std::uint64_t OrderedWriter::erase_drawing(const Uuid& drawing) {
-  // The entries are collected first: a write may move what a cursor points to.
-  std::vector<std::pair<std::string, Uuid>> entries;
+std::uint64_t OrderedWriter::plan_erase_drawing(const Uuid& drawing, engine::Batch& batch) {
+  std::vector<Uuid> ids;
   const auto rows = layout_.in_drawing(transaction_, drawing, Layout::Order::any);
-  for (ComponentRow row; rows->next(row);) entries.emplace_back(layout_.key_of(row), row.id);
-  for (const auto& [key, id] : entries) {
-    transaction_.erase(layout_.unique_, key);
-    transaction_.erase(layout_.rows_, bytes_of(id));
+  for (ComponentRow row; rows->next(row);) {
+    batch.erase(layout_.unique_, layout_.key_of(row));
+    ids.push_back(row.id);
   }
-  return entries.size();
+  std::sort(ids.begin(), ids.end());  // A batch is filled fastest in the order of the keys.
+  for (const Uuid& id : ids) batch.erase(layout_.rows_, bytes_of(id));
+  return ids.size();
 }
 
 void OrderedBulkWriter::Seen::add(Bytes key, const Uuid& id) {

@@ -10,23 +10,23 @@ namespace piecemark::index {
 class OrderedWriter final : public LayoutWriter {
  public:
   OrderedWriter(const OrderedLayout& layout, engine::WriteTransaction& transaction)
-      : layout_(layout), transaction_(transaction) {}
+      : LayoutWriter(transaction), layout_(layout), transaction_(transaction) {}
 
-  std::optional<Conflict> insert(const ComponentRow& row) override;
-  std::optional<Conflict> replace(const ComponentRow& before, const ComponentRow& after) override;
-  void erase(const ComponentRow& row) override;
-  std::uint64_t erase_drawing(const Uuid& drawing) override;
-  void flush() override {}  // Nothing waits.
+  std::optional<Conflict> plan_insert(const ComponentRow& row, engine::Batch& batch) override;
+  std::optional<Conflict> plan_replace(const ComponentRow& before, const ComponentRow& after,
+                                       engine::Batch& batch) override;
+  void plan_erase(const ComponentRow& row, engine::Batch& batch) override;
+  std::uint64_t plan_erase_drawing(const Uuid& drawing, engine::Batch& batch) override;
+  void flush() override {}  // No row is buffered.
 
  private:
-  void put_row(const ComponentRow& row);
-  void put_entry(const std::string& key, const Uuid& id);
+  void plan_row(const ComponentRow& row, engine::Batch& batch) const;
+  void plan_entry(const std::string& key, const Uuid& id, engine::Batch& batch) const;
   std::optional<Conflict> conflict_of(const Uuid& id) const;
   std::optional<Conflict> conflict_of(const std::string& key) const;
 
   const OrderedLayout& layout_;
-  engine::WriteTransaction& transaction_;
-  std::string record_;
+  const engine::ReadTransaction& transaction_;
 };
 
 // Fills an empty layout with rows and keys that come sorted, in one pass of each. The two passes may come in any

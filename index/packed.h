@@ -20,17 +20,17 @@ namespace piecemark::index {
 
 class PackedLayout final : public Layout {
  public:
-  // So much a writer keeps in memory.
-  static constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
+  // What a writer buffers in memory.
+  static constexpr std::size_t kBufferedBytesMax = std::size_t{64} << 20;
 
   // Other hashes, and another limit, are for tests.
   PackedLayout(bool nulls_not_distinct, const engine::Table& blocks, const engine::Table& ids,
-               RowHasher hasher = {}, std::size_t waiting_bytes_max = kWaitingBytesMax)
+               RowHasher hasher = {}, std::size_t buffered_bytes_max = kBufferedBytesMax)
       : nulls_not_distinct_(nulls_not_distinct),
         blocks_(blocks),
         ids_(ids),
         hasher_(hasher),
-        waiting_bytes_max_(waiting_bytes_max) {}
+        buffered_bytes_max_(buffered_bytes_max) {}
 
   std::optional<ComponentRow> get(const engine::ReadTransaction& transaction, const Uuid& id) const override;
   std::optional<ComponentRow> find(const engine::ReadTransaction& transaction, const DrawingKey& drawing,
@@ -81,7 +81,7 @@ class PackedLayout final : public Layout {
   engine::Table blocks_;
   PackedIds ids_;
   RowHasher hasher_;
-  std::size_t waiting_bytes_max_;
+  std::size_t buffered_bytes_max_;
 };
 
 }  // namespace piecemark::index

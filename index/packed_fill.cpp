@@ -5,7 +5,7 @@
 #include "engine/environment.h"
 #include "packed.h"
 #include "packed_key.h"
-#include "packed_writer.h"
+#include "packed_tables.h"
 
 namespace piecemark::index {
 
@@ -76,16 +76,21 @@ void PackedLayout::fill(engine::WriteTransaction& transaction, const Layout& sou
   RowSum by_key;
   Repetition repetition;
   watch.on_pass(FillWatch::Pass::rows);
-  PackedWriter writer(*this, transaction);
+  PackedTables tables(transaction, blocks_, ids_.table());
+  RowBuffer buffer;
   const auto rows = source.all_by_key(from);
   for (ComponentRow row; rows->next(row); watch.on_row()) {
     by_key.add({row.drawing_id, hash_of(row), row.id});
     if (repetition.is_one(row) && is_constrained(row.drawing_id, row.instance_identifier)) {
       throw_unsound_source(blocks_.name, "two rows with the key of component " + row.id.to_string());
     }
-    writer.add_unchecked(row);
+    const bool begins_drawing = buffer.begins_run(row.drawing_id);
+    buffer.add(hash_of(row), row);  // First: the row may borrow from the transaction.
+    if (!buffer.is_full(buffered_bytes_max_, begins_drawing)) continue;
+    tables.insert_rows(buffer);
+    buffer.clear();
   }
-  writer.flush();
+  tables.insert_rows(buffer);
   if (by_id == by_key) return;
   throw_unsound_source(blocks_.name, std::to_string(by_id.count) + " rows and " +
                                          std::to_string(by_key.count) + " keys that do not belong together");

@@ -47,15 +47,18 @@ void RowBuffer::clear() {
   left_in_chunk_ = 0;
 }
 
-void RowIndex::add(std::uint64_t hash, std::size_t row) {
-  if (2 * (count_ + 1) > slots_.size()) {
-    std::vector<Slot> old(std::max<std::size_t>(64, 2 * slots_.size()));
-    old.swap(slots_);
-    count_ = 0;
-    for (const Slot& slot : old) {
-      if (slot.row != kFree) add(slot.hash, slot.row);
-    }
+void RowIndex::make_room() {
+  if (2 * (count_ + 1) <= slots_.size()) return;
+  std::vector<Slot> old(std::max<std::size_t>(64, 2 * slots_.size()));
+  old.swap(slots_);
+  count_ = 0;
+  for (const Slot& slot : old) {
+    if (slot.row != kFree) add(slot.hash, slot.row);
   }
+}
+
+void RowIndex::add(std::uint64_t hash, std::size_t row) {
+  make_room();
   std::size_t at = hash & (slots_.size() - 1);
   while (slots_[at].row != kFree) at = (at + 1) & (slots_.size() - 1);
   slots_[at] = {hash, static_cast<std::uint32_t>(row)};

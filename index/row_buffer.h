@@ -1,4 +1,4 @@
-// Rows that wait to be written, and what finds them: in memory, for one transaction.
+// Buffered rows, and what finds them: in memory, for one transaction.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,11 @@ namespace piecemark::index {
 // Rows that lie in memory of their own.
 class RowBuffer {
  public:
+  // What is buffered where rows of a drawing come one after the other, and where they are sorted later: little is to be
+  // gained from more than the processor's cache holds.
+  static constexpr std::size_t kFewBytes = std::size_t{2} << 20;
+
+  // Where this throws, the buffer has the same rows as before.
   void add(RowHash hash, const ComponentRow& row);
   void clear();
 
@@ -25,12 +30,19 @@ class RowBuffer {
   bool begins_run(const std::optional<Uuid>& drawing) const {
     return rows_.empty() || rows_.back().row.drawing_id != drawing;
   }
+  // Whether the rows take more than `bytes_max`; or, where they are those of whole drawings and the next row begins another
+  // one, more than kFewBytes.
+  bool is_full(std::size_t bytes_max, bool begins_drawing) const {
+    const bool are_drawings = begins_drawing && rows_.size() >= runs_ * kRowsOfDrawingMin;
+    return bytes() > (are_drawings && kFewBytes < bytes_max ? kFewBytes : bytes_max);
+  }
   std::size_t bytes() const {
     return rows_.size() * sizeof(HashedRow) + chunks_used_ * kChunkBytes + large_bytes_;
   }
 
  private:
   static constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+  static constexpr std::size_t kRowsOfDrawingMin = 8;  // on average
 
   std::string_view copied(std::string_view text);
 
@@ -46,7 +58,10 @@ class RowBuffer {
 // Finds rows of a buffer by a hash of whatever.
 class RowIndex {
  public:
+  // Where this throws, the index is as before. It does not throw after make_room().
   void add(std::uint64_t hash, std::size_t row);
+  // For one row more.
+  void make_room();
   void clear();
   // The first of the rows added under this hash that `accepts`; nullopt if there is none.
   template <class Accepts>
@@ -70,13 +85,13 @@ class RowIndex {
   std::size_t count_ = 0;
 };
 
-// Hashes of rows that this transaction has taken from memory, for a layout that was empty before: what is not among them
-// is not stored. Serves loads in random order, where a look into the tree for each row would cost more than all else.
+// A set of hashes.
 class SeenHashes {
  public:
   // Too many to be worth the memory, 16 to 32 bytes each.
   static constexpr std::size_t kMost = std::size_t{1} << 22;
 
+  // Where this throws, the set is as before.
   void add(std::uint64_t hash);
   bool contains(std::uint64_t hash) const { return slots_[slot_of(hash)] == hash; }
   std::size_t count() const { return count_; }

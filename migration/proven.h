@@ -15,7 +15,7 @@ inline constexpr std::string_view kProvenKey = "proven";
 // The number of the receipt that still describes the content.  Errors  corrupt_record
 std::optional<std::uint32_t> proven_receipt(const engine::ReadTransaction& transaction);
 void mark_proven(engine::WriteTransaction& transaction, std::uint32_t receipt);
-// To be called before content changes.  Cost  a look-up
+// To be called in every transaction that changes content.  Cost  a look-up
 void forget_proven(engine::WriteTransaction& transaction);
 
 }  // namespace piecemark::migration

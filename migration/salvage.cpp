@@ -350,10 +350,12 @@ class Salvage {
   }
 
   void recreate_drawings() {
+    engine::Statements statements(transaction_);
     for (const Uuid& id : drawings_wanted_) {
-      if (components_.drawings().insert(transaction_, {.id = id, .name = std::nullopt})) {
-        report_.recreated_drawings.push_back(id);
-      }
+      const bool is_lost = statements.run([&](engine::Batch& batch) {
+        return components_.drawings().plan_insert(transaction_, {.id = id, .name = std::nullopt}, batch);
+      });
+      if (is_lost) report_.recreated_drawings.push_back(id);
     }
   }
 

@@ -1,5 +1,5 @@
 // Changes to the clustered layout: row by row, and all at once into empty tables.
-#include <utility>
+#include <algorithm>
 #include <vector>
 
 #include "clustered.h"
@@ -9,6 +9,7 @@
 
 namespace piecemark::bench {
 
+using engine::Batch;
 using engine::Bytes;
 using engine::bytes_of;
 using engine::WriteTransaction;
@@ -18,78 +19,81 @@ using index::FillWatch;
 class ClusteredWriter final : public index::LayoutWriter {
  public:
   ClusteredWriter(const ClusteredLayout& layout, WriteTransaction& transaction)
-      : layout_(layout), transaction_(transaction) {}
+      : LayoutWriter(transaction), layout_(layout), transaction_(transaction) {}
 
-  std::optional<Conflict> insert(const ComponentRow& row) override;
-  std::optional<Conflict> replace(const ComponentRow& before, const ComponentRow& after) override;
-  void erase(const ComponentRow& row) override;
-  std::uint64_t erase_drawing(const Uuid& drawing) override;
-  void flush() override {}  // Nothing waits.
+  std::optional<Conflict> plan_insert(const ComponentRow& row, Batch& batch) override;
+  std::optional<Conflict> plan_replace(const ComponentRow& before, const ComponentRow& after,
+                                       Batch& batch) override;
+  void plan_erase(const ComponentRow& row, Batch& batch) override;
+  std::uint64_t plan_erase_drawing(const Uuid& drawing, Batch& batch) override;
+  void flush() override {}  // No row is buffered.
 
  private:
-  bool insert_row(const std::string& key, const ComponentRow& row);
-  void put_entry(const Uuid& id, const std::string& key);
-  Conflict conflict_at(const std::string& key) const;
+  void plan_entry(const Uuid& id, const std::string& key, Batch& batch) const;
+  std::optional<Conflict> conflict_of(const Uuid& id) const;
+  std::optional<Conflict> conflict_of(const std::string& key) const;
 
   const ClusteredLayout& layout_;
-  WriteTransaction& transaction_;
-  std::string value_;
+  const engine::ReadTransaction& transaction_;
 };
 
-bool ClusteredWriter::insert_row(const std::string& key, const ComponentRow& row) {
-  layout_.encode(key, row, value_);
-  return transaction_.insert(layout_.rows_, key, value_);
+void ClusteredWriter::plan_entry(const Uuid& id, const std::string& key, Batch& batch) const {
+  layout_.write_entry(id, key, batch.put(layout_.ids_, bytes_of(id)));
 }
 
-void ClusteredWriter::put_entry(const Uuid& id, const std::string& key) {
-  layout_.write_entry(id, key, value_);
-  transaction_.put(layout_.ids_, bytes_of(id), value_);
+std::optional<Conflict> ClusteredWriter::conflict_of(const Uuid& id) const {
+  if (!transaction_.get(layout_.ids_, bytes_of(id))) return std::nullopt;
+  return Conflict{Conflict::On::id, id};
 }
 
-Conflict ClusteredWriter::conflict_at(const std::string& key) const {
-  return {Conflict::On::key, layout_.decode(key, *transaction_.get(layout_.rows_, key)).id};
+std::optional<Conflict> ClusteredWriter::conflict_of(const std::string& key) const {
+  const auto row = transaction_.get(layout_.rows_, key);
+  if (!row) return std::nullopt;
+  return Conflict{Conflict::On::key, layout_.decode(key, *row).id};
 }
 
-std::optional<Conflict> ClusteredWriter::insert(const ComponentRow& row) {
+std::optional<Conflict> ClusteredWriter::plan_insert(const ComponentRow& row, Batch& batch) {
+  if (const auto conflict = conflict_of(row.id)) return conflict;
   const std::string key = layout_.keys_.of(row);
-  layout_.write_entry(row.id, key, value_);
-  if (!transaction_.insert(layout_.ids_, bytes_of(row.id), value_)) return Conflict{Conflict::On::id, row.id};
-  if (insert_row(key, row)) return std::nullopt;
-  transaction_.erase(layout_.ids_, bytes_of(row.id));  // First: the row in the way may be damaged.
-  return conflict_at(key);
+  if (const auto conflict = conflict_of(key)) return conflict;
+  layout_.encode(key, row, batch.put(layout_.rows_, key));
+  plan_entry(row.id, key, batch);
+  return std::nullopt;
 }
 
-std::optional<Conflict> ClusteredWriter::replace(const ComponentRow& before, const ComponentRow& after) {
+std::optional<Conflict> ClusteredWriter::plan_replace(const ComponentRow& before, const ComponentRow& after,
+                                                      Batch& batch) {
   const bool id_changes = before.id != after.id;
-  if (id_changes && transaction_.get(layout_.ids_, bytes_of(after.id))) {
-    return Conflict{Conflict::On::id, after.id};
+  if (id_changes) {
+    if (const auto conflict = conflict_of(after.id)) return conflict;
   }
   const std::string key_before = layout_.keys_.of(before);
   const std::string key_after = layout_.keys_.of(after);
   const bool key_changes = key_before != key_after;
   if (key_changes) {
-    if (!insert_row(key_after, after)) return conflict_at(key_after);
-    transaction_.erase(layout_.rows_, key_before);
-  } else {
-    layout_.encode(key_after, after, value_);
-    transaction_.put(layout_.rows_, key_after, value_);
+    if (const auto conflict = conflict_of(key_after)) return conflict;
+    batch.erase(layout_.rows_, key_before);
   }
-  if (id_changes) transaction_.erase(layout_.ids_, bytes_of(before.id));
-  if (id_changes || key_changes) put_entry(after.id, key_after);
+  layout_.encode(key_after, after, batch.put(layout_.rows_, key_after));
+  if (id_changes) batch.erase(layout_.ids_, bytes_of(before.id));
+  if (id_changes || key_changes) plan_entry(after.id, key_after, batch);
   return std::nullopt;
 }
 
-void ClusteredWriter::erase(const ComponentRow& row) {
-  transaction_.erase(layout_.rows_, layout_.keys_.of(row));
-  transaction_.erase(layout_.ids_, bytes_of(row.id));
+void ClusteredWriter::plan_erase(const ComponentRow& row, Batch& batch) {
+  batch.erase(layout_.rows_, layout_.keys_.of(row));
+  batch.erase(layout_.ids_, bytes_of(row.id));
 }
 
-std::uint64_t ClusteredWriter::erase_drawing(const Uuid& drawing) {
+std::uint64_t ClusteredWriter::plan_erase_drawing(const Uuid& drawing, Batch& batch) {
   std::vector<Uuid> ids;
   const auto rows = layout_.in_drawing(transaction_, drawing, index::Layout::Order::any);
-  for (ComponentRow row; rows->next(row);) ids.push_back(row.id);
-  transaction_.erase_prefix(layout_.rows_, engine::KeyWriter().nullable_uuid(drawing).bytes());
-  for (const Uuid& id : ids) transaction_.erase(layout_.ids_, bytes_of(id));
+  for (ComponentRow row; rows->next(row);) {
+    batch.erase(layout_.rows_, layout_.keys_.of(row));
+    ids.push_back(row.id);
+  }
+  std::sort(ids.begin(), ids.end());  // A batch is filled fastest in the order of the keys.
+  for (const Uuid& id : ids) batch.erase(layout_.ids_, bytes_of(id));
   return ids.size();
 }
 

@@ -1,4 +1,5 @@
 // Changes to the hashed layout: row by row, and all at once into empty tables.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,7 @@
 
 namespace piecemark::bench {
 
+using engine::Batch;
 using engine::Bytes;
 using engine::bytes_of;
 using engine::WriteTransaction;
@@ -19,22 +21,22 @@ using index::FillWatch;
 class HashedWriter final : public index::LayoutWriter {
  public:
   HashedWriter(const HashedLayout& layout, WriteTransaction& transaction)
-      : layout_(layout), transaction_(transaction) {}
+      : LayoutWriter(transaction), layout_(layout), transaction_(transaction) {}
 
-  std::optional<Conflict> insert(const ComponentRow& row) override;
-  std::optional<Conflict> replace(const ComponentRow& before, const ComponentRow& after) override;
-  void erase(const ComponentRow& row) override;
-  std::uint64_t erase_drawing(const Uuid& drawing) override;
-  void flush() override {}  // Nothing waits.
+  std::optional<Conflict> plan_insert(const ComponentRow& row, Batch& batch) override;
+  std::optional<Conflict> plan_replace(const ComponentRow& before, const ComponentRow& after,
+                                       Batch& batch) override;
+  void plan_erase(const ComponentRow& row, Batch& batch) override;
+  std::uint64_t plan_erase_drawing(const Uuid& drawing, Batch& batch) override;
+  void flush() override {}  // No row is buffered.
 
  private:
   // The id of the row that keeps this one's key.
   std::optional<Uuid> holder_of_key(const ComponentRow& row) const;
-  void put_entry(const engine::Table& table, const std::string& key);
+  static void plan_entry(const engine::Table& table, const std::string& key, Batch& batch);
 
   const HashedLayout& layout_;
-  WriteTransaction& transaction_;
-  std::string value_;
+  const engine::ReadTransaction& transaction_;
 };
 
 std::optional<Uuid> HashedWriter::holder_of_key(const ComponentRow& row) const {
@@ -43,26 +45,22 @@ std::optional<Uuid> HashedWriter::holder_of_key(const ComponentRow& row) const {
   return holder ? std::optional(holder->id) : std::nullopt;
 }
 
-void HashedWriter::put_entry(const engine::Table& table, const std::string& key) {
-  HashedLayout::write_entry(table, key, value_);
-  transaction_.put(table, key, value_);
+void HashedWriter::plan_entry(const engine::Table& table, const std::string& key, Batch& batch) {
+  HashedLayout::write_entry(table, key, batch.put(table, key));
 }
 
 // A row that is in the way by its id is the answer, whoever has the key.
-std::optional<Conflict> HashedWriter::insert(const ComponentRow& row) {
-  const auto holder = holder_of_key(row);
-  if (holder && !transaction_.get(layout_.rows_, bytes_of(row.id)))
-    return Conflict{Conflict::On::key, *holder};
-  layout_.encode(row, value_);
-  if (holder || !transaction_.insert(layout_.rows_, bytes_of(row.id), value_)) {
-    return Conflict{Conflict::On::id, row.id};
-  }
-  put_entry(layout_.hashes_, layout_.hash_key_of(row));
-  put_entry(layout_.drawings_, HashedLayout::drawing_key_of(row.drawing_id, row.id));
+std::optional<Conflict> HashedWriter::plan_insert(const ComponentRow& row, Batch& batch) {
+  if (transaction_.get(layout_.rows_, bytes_of(row.id))) return Conflict{Conflict::On::id, row.id};
+  if (const auto holder = holder_of_key(row)) return Conflict{Conflict::On::key, *holder};
+  layout_.encode(row, batch.put(layout_.rows_, bytes_of(row.id)));
+  plan_entry(layout_.hashes_, layout_.hash_key_of(row), batch);
+  plan_entry(layout_.drawings_, HashedLayout::drawing_key_of(row.drawing_id, row.id), batch);
   return std::nullopt;
 }
 
-std::optional<Conflict> HashedWriter::replace(const ComponentRow& before, const ComponentRow& after) {
+std::optional<Conflict> HashedWriter::plan_replace(const ComponentRow& before, const ComponentRow& after,
+                                                   Batch& batch) {
   const bool id_changes = before.id != after.id;
   const bool drawing_changes = before.drawing_id != after.drawing_id;
   const bool key_changes = drawing_changes || before.piece_mark != after.piece_mark ||
@@ -74,39 +72,41 @@ std::optional<Conflict> HashedWriter::replace(const ComponentRow& before, const 
     if (const auto holder = holder_of_key(after)) return Conflict{Conflict::On::key, *holder};
   }
   if (id_changes || key_changes) {
-    transaction_.erase(layout_.hashes_, layout_.hash_key_of(before));
-    put_entry(layout_.hashes_, layout_.hash_key_of(after));
+    batch.erase(layout_.hashes_, layout_.hash_key_of(before));
+    plan_entry(layout_.hashes_, layout_.hash_key_of(after), batch);
   }
   if (id_changes || drawing_changes) {
-    transaction_.erase(layout_.drawings_, HashedLayout::drawing_key_of(before.drawing_id, before.id));
-    put_entry(layout_.drawings_, HashedLayout::drawing_key_of(after.drawing_id, after.id));
+    batch.erase(layout_.drawings_, HashedLayout::drawing_key_of(before.drawing_id, before.id));
+    plan_entry(layout_.drawings_, HashedLayout::drawing_key_of(after.drawing_id, after.id), batch);
   }
-  if (id_changes) transaction_.erase(layout_.rows_, bytes_of(before.id));
-  layout_.encode(after, value_);
-  transaction_.put(layout_.rows_, bytes_of(after.id), value_);
+  if (id_changes) batch.erase(layout_.rows_, bytes_of(before.id));
+  layout_.encode(after, batch.put(layout_.rows_, bytes_of(after.id)));
   return std::nullopt;
 }
 
-void HashedWriter::erase(const ComponentRow& row) {
-  transaction_.erase(layout_.hashes_, layout_.hash_key_of(row));
-  transaction_.erase(layout_.drawings_, HashedLayout::drawing_key_of(row.drawing_id, row.id));
-  transaction_.erase(layout_.rows_, bytes_of(row.id));
+void HashedWriter::plan_erase(const ComponentRow& row, Batch& batch) {
+  batch.erase(layout_.hashes_, layout_.hash_key_of(row));
+  batch.erase(layout_.drawings_, HashedLayout::drawing_key_of(row.drawing_id, row.id));
+  batch.erase(layout_.rows_, bytes_of(row.id));
 }
 
-std::uint64_t HashedWriter::erase_drawing(const Uuid& drawing) {
-  struct Erased {
-    Uuid id;
-    std::string hash_key;
-  };
-  std::vector<Erased> erased;
+std::uint64_t HashedWriter::plan_erase_drawing(const Uuid& drawing, Batch& batch) {
+  std::vector<Uuid> ids;
+  std::vector<std::string> hash_keys;
   const auto rows = layout_.in_drawing(transaction_, drawing, index::Layout::Order::any);
-  for (ComponentRow row; rows->next(row);) erased.push_back({row.id, layout_.hash_key_of(row)});
-  transaction_.erase_prefix(layout_.drawings_, engine::KeyWriter().nullable_uuid(drawing).bytes());
-  for (const Erased& row : erased) {
-    transaction_.erase(layout_.hashes_, row.hash_key);
-    transaction_.erase(layout_.rows_, bytes_of(row.id));
+  for (ComponentRow row; rows->next(row);) {
+    ids.push_back(row.id);
+    hash_keys.push_back(layout_.hash_key_of(row));
   }
-  return erased.size();
+  // A batch is filled fastest in the order of the keys.
+  std::sort(ids.begin(), ids.end());
+  std::sort(hash_keys.begin(), hash_keys.end());
+  for (const std::string& key : hash_keys) batch.erase(layout_.hashes_, key);
+  for (const Uuid& id : ids) {
+    batch.erase(layout_.drawings_, HashedLayout::drawing_key_of(drawing, id));
+    batch.erase(layout_.rows_, bytes_of(id));
+  }
+  return ids.size();
 }
 
 std::unique_ptr<index::LayoutWriter> HashedLayout::writer(WriteTransaction& transaction) const {

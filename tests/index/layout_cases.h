@@ -35,6 +35,6 @@ LayoutCases layout_cases();
 // A layout of the library, under the name of the format, or under another one.
 LayoutCase shipped_layout(const std::string& name, std::uint32_t format, bool nulls_not_distinct,
                           unsigned hash_bits = 32,
-                          std::size_t waiting_bytes_max = PackedLayout::kWaitingBytesMax);
+                          std::size_t buffered_bytes_max = PackedLayout::kBufferedBytesMax);
 
 }  // namespace piecemark::index

@@ -4,7 +4,7 @@
 namespace piecemark::index {
 
 LayoutCase shipped_layout(const std::string& name, std::uint32_t format, bool nulls_not_distinct,
-                          unsigned hash_bits, std::size_t waiting_bytes_max) {
+                          unsigned hash_bits, std::size_t buffered_bytes_max) {
   const Format& known = *format_numbered(format);
   const auto name_of = [](TableId id) { return kTables.at(static_cast<std::size_t>(id)); };
   const auto make = [=, &known](const std::vector<engine::Table>& tables) -> std::unique_ptr<Layout> {
@@ -12,7 +12,7 @@ LayoutCase shipped_layout(const std::string& name, std::uint32_t format, bool nu
       return std::make_unique<OrderedLayout>(known, nulls_not_distinct, tables[0], tables[1]);
     }
     return std::make_unique<PackedLayout>(nulls_not_distinct, tables[0], tables[1], RowHasher{hash_bits},
-                                          waiting_bytes_max);
+                                          buffered_bytes_max);
   };
   return {name, &known, nulls_not_distinct, {name_of(known.rows), name_of(known.index)}, make};
 }

@@ -20,7 +20,9 @@ struct WriteTxnState;
 
 // The one write transaction of the store: all of it becomes visible and durable with commit(), or nothing.
 //
-// A refused operation throws and leaves no trace; the transaction goes on. Violations are
+// A call that throws leaves no trace, and the transaction goes on: a refused operation, damage that is met, no memory.
+// Where that cannot be, the transaction is broken: rows that earlier calls have inserted could not be written, or LMDB
+// failed in the middle of a change. Then every further call throws invalid_use, and so does commit(). Violations are
 // ConstraintViolation, with PostgreSQL's codes, in PostgreSQL's order: errors of input, not_null_violation,
 // check_violation, unique_violation (id, then key), foreign_key_violation.
 //
@@ -69,8 +71,9 @@ class PIECEMARK_API WriteTxn {
                                        std::string_view piece_mark) const;
 
   // Durable when it returns, unless OpenOptions::durability says less.
-  // Errors  disk_full  nothing was stored
-  //         io_error   it is unknown what reached the disk: close the store, open it again, and look
+  // Errors  disk_full    nothing was stored
+  //         io_error     it is unknown what reached the disk: close the store, open it again, and look
+  //         invalid_use  the transaction is broken; nothing was stored
   void commit();
   void rollback();
 
