@@ -65,6 +65,10 @@ void Store::write_grouped(const std::function<void(WriteTxn& txn)>& change) {
   core()->commit_group().run(change, transactions);
 }
 
+void Store::sync() const {
+  core()->with_file([](const OpenedFile&, engine::Environment& environment) { environment.sync(); });
+}
+
 StoreInfo Store::info() const {
   const ReadTxnState state = StoreCore::begin_read(core());
   const engine::ReadTransaction& transaction = state.transaction;

@@ -76,7 +76,7 @@ std::unique_ptr<WriteTxnState> StoreCore::begin_write(const std::shared_ptr<Stor
   });
 }
 
-// Before the writer's turn, so that what the caller does about them keeps nobody waiting.
+// Before the write lock is acquired, so that what the caller does about them keeps nobody waiting.
 void StoreCore::tell_of_long_readers(engine::Environment& environment) {
   constexpr std::int64_t kPauseMicroseconds = 1'000'000;
   if (!options_.on_long_reader) return;

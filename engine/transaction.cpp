@@ -191,8 +191,9 @@ void WriteTransaction::check(int code, const char* attempted) {
 
 void WriteTransaction::require_open() const {
   if (handle_ != nullptr && !is_broken_) {
-    if (anchor_.holds()) return;
-    environment_->rooms_->throw_overwritten("write to");
+    if (!anchor_.holds()) environment_->rooms_->throw_overwritten("write to");
+    if (hold_ == WriterHold::write_lock) environment_->rooms_->write_lock->note_thread();
+    return;
   }
   throw Error(ErrorCode::invalid_use, {attempt("write to", *environment_),
                                        "a write transaction that has ended or failed",

@@ -11,8 +11,8 @@ namespace {
 
 // No id is greater.
 const std::string& last_key() {
-  static const std::string kKey(sizeof(Uuid), '\xFF');
-  return kKey;
+  static const auto& key = *new std::string(sizeof(Uuid), '\xFF');  // Never destroyed, like the scope.
+  return key;
 }
 
 }  // namespace
@@ -30,8 +30,9 @@ void IdBlocks::throw_present(const engine::Table& table, const IdEntry& entry) {
 }
 
 const BlockScope& IdBlocks::scope() {
-  static const BlockScope kAll{"", last_key()};
-  return kAll;
+  // Stores may be used until the very end of the process.
+  static const auto& all = *new BlockScope{"", last_key()};
+  return all;
 }
 
 std::optional<IdEntry> PackedIds::find(const ReadTransaction& transaction, const Uuid& id) const {

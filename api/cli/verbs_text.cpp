@@ -244,7 +244,7 @@ int exec(const std::string& file) {
   Store store = Store::open(file, to_write());
   store.write().rollback();  // Says at once what would keep every operation from writing.
   text::LineReader lines("-");
-  text::ExecSession session(store);
+  text::ExecSession session(store, [&] { return Store::open(file, to_write()); });
   for (;;) {
     // Answers are handed over before waiting for more, so that a program may ask and listen in turns.
     if (!lines.has_buffered_line()) flush_output();

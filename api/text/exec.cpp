@@ -284,13 +284,25 @@ const std::array<ExecSession::Operation::Entry, 13> ExecSession::Operation::kEnt
 std::string ExecSession::answer(std::string_view line) {
   std::string answer;
   try {
+    if (is_closed_) {
+      store_ = reopen_();
+      is_closed_ = false;
+    }
     return Operation(*this, require_object(operation_reader_.read_object(line))).run();
   } catch (const ConstraintViolation& error) {
     append_error(answer, error.code(), &error.violation(), error.violation().message);
   } catch (const Error& error) {
     append_error(answer, error.code(), nullptr, error.facts().attempted + ": " + error.facts().found);
+    if (error.code() == ErrorCode::reopen_needed && reopen_) close();
   }
   return answer;
+}
+
+// The file is what it is now: a transaction that was begun before is over.
+void ExecSession::close() {
+  transaction_.reset();
+  static_cast<void>(Store(std::move(store_)));
+  is_closed_ = true;
 }
 
 std::string ExecSession::answer_to_long_line() {

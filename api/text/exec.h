@@ -2,9 +2,11 @@
 // with its error and the session goes on.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "api/text/json_reader.h"
 #include "piecemark/store.h"
@@ -13,7 +15,9 @@ namespace piecemark::text {
 
 class ExecSession {
  public:
-  explicit ExecSession(Store& store) : store_(store) {}
+  // Opens the store anew, once an operation was answered with reopen_needed.
+  using Reopen = std::function<Store()>;
+  explicit ExecSession(Store& store, Reopen reopen = {}) : store_(store), reopen_(std::move(reopen)) {}
 
   // The answer to one line, without a line feed.
   std::string answer(std::string_view line);
@@ -28,7 +32,11 @@ class ExecSession {
  private:
   class Operation;
 
+  void close();
+
   Store& store_;
+  Reopen reopen_;
+  bool is_closed_ = false;
   std::optional<WriteTxn> transaction_;
   JsonReader operation_reader_;
   JsonReader row_reader_;

@@ -77,7 +77,10 @@ struct StoreInfo {
 //
 // Lifetime  Copies share the open file, which is closed with the last copy and the last transaction.
 // Threads   Safe to share: any number of threads and processes read while one writes. After fork the child opens
-//           the file again; using the parent's store there throws forked.
+//           the file again; using the parent's store there throws forked. A store may live until the very end of the
+//           process, in a global variable or in one that is never destroyed.
+// Files     Whoever else touches the file is noticed at the next transaction: one that was compacted is followed by itself;
+//           one that was overwritten, removed or replaced gives reopen_needed before anything is written.
 // Errors    Every call on a store that was moved from reports invalid_use.
 class PIECEMARK_API Store {
  public:
@@ -95,6 +98,8 @@ class PIECEMARK_API Store {
 
   // Begins a snapshot of the last commit.
   // Errors  format_changed  another process took the file to a format that this library does not know
+  //         reopen_needed   the file was overwritten: close the store and open it again
+  //         busy            this process has as many snapshots open as leave others room (1,534)
   ReadTxn read() const;
 
   // Begins the write transaction; waits for other writers.
@@ -108,6 +113,12 @@ class PIECEMARK_API Store {
   // more than once: where a change of the group fails, the others start again.
   // Errors  those of write() and commit(), and whatever `change` throws
   void write_grouped(const std::function<void(WriteTxn& txn)>& change);
+
+  // Waits until the disk has all commits that were made before, by whomever. So does the commit of a transaction without
+  // changes, with full durability.
+  // Errors  io_error (it is unknown what the disk has), reopen_needed
+  // Cost    one wait for the disk; none where this process has waited for the last commit already
+  void sync() const;
 
   StoreInfo info() const;
 

@@ -28,7 +28,8 @@ struct WriteTxnState;
 //
 // Lifetime  Reads give copies, which stay valid whatever is written next. Destroyed without commit(), the
 //           transaction is rolled back.
-// Threads   Stays on the thread that began it. Others, also in other processes, wait for their turn.
+// Threads   One at a time; it may move between threads, and end on any of them. Other writers, also in other processes,
+//           wait until it ends; the thread that has used it last is refused at once with busy.
 // Errors    disk_full ends the transaction: nothing of it was stored. After commit(), rollback() or a move every call
 //           reports invalid_use.
 class PIECEMARK_API WriteTxn {

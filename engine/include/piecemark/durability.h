@@ -11,7 +11,8 @@ enum class Durability : std::uint8_t {
   full,
   // Until the disk has the pages, but not that record: one wait. A power failure, or a crash of the system, may undo
   // the last commits, so that the file is as it was after an earlier one. The end of a process, kill -9 included, undoes
-  // nothing. The next commit with full durability makes all before it durable.
+  // nothing. The next commit with full durability, even of a transaction without changes, makes all before it durable, and
+  // so does Store::sync().
   relaxed,
 };
 
