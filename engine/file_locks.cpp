@@ -63,6 +63,19 @@ class RealLockSystem final : public LockSystem {
   void wake(const std::atomic<std::uint32_t>& changes) noexcept override { os::wake_all(changes); }
 };
 
+// Released with the object.
+class Held {
+ public:
+  Held(FileLocks& locks, FileLock lock) : locks_(locks), lock_(lock) {}
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  ~Held() { locks_.release(lock_); }
+
+ private:
+  FileLocks& locks_;
+  FileLock lock_;
+};
+
 // Counted among those who wait.
 class Waiter {
  public:
@@ -141,27 +154,20 @@ void FileLocks::release(FileLock lock) noexcept {
 
 bool FileLocks::acquire_write(Deadline deadline, const OnWait& on_wait) {
   if (!acquire(FileLock::pending, os::LockMode::exclusive, deadline, on_wait)) return false;
-  struct Pending {
-    FileLocks* locks;
-    ~Pending() { locks->release(FileLock::pending); }
-  } const pending{this};
+  const Held pending(*this, FileLock::pending);
   return acquire(FileLock::write, os::LockMode::exclusive, deadline, on_wait);
 }
 
 bool FileLocks::try_acquire_write() {
   if (!try_acquire(FileLock::pending, os::LockMode::exclusive)) return false;
-  const bool is_acquired = try_acquire(FileLock::write, os::LockMode::exclusive);
-  release(FileLock::pending);
-  return is_acquired;
+  const Held pending(*this, FileLock::pending);
+  return try_acquire(FileLock::write, os::LockMode::exclusive);
 }
 
 bool FileLocks::share_write(Deadline deadline) {
-  return wait_until(deadline, {}, [&] {
-    if (!try_acquire(FileLock::pending, os::LockMode::shared)) return false;
-    const bool is_shared = try_acquire(FileLock::write, os::LockMode::shared);
-    release(FileLock::pending);
-    return is_shared;
-  });
+  if (!acquire(FileLock::pending, os::LockMode::shared, deadline)) return false;
+  const Held pending(*this, FileLock::pending);
+  return acquire(FileLock::write, os::LockMode::shared, deadline);
 }
 
 std::optional<ProcessIdentity> FileLocks::holder(FileLock lock, os::LockMode mode) const {

@@ -5,16 +5,17 @@
 //   gate      an opener, from before it looks at the lock   who makes the file, or puts it in the place of another one,
 //             file until its environment is open            until its names are final
 //   open      every open environment, until it closes       nobody: asked about, to know whether anyone else is there
-//   pending   who is about to share `write`, for a moment   the writer that comes next, while it waits for `write`
+//   pending   who will share `write`, while it waits for    the writer that comes next, while it waits for `write`
+//             that
 //   write     who needs that nothing is committed:          the writer, from before its transaction begins until after
 //             an opener that walks the pages, a private     its end
 //             copy in the making
 //
 // Order of acquisition: gate, open, pending, write. Nobody waits for a lock that is further left than one it holds.
 //
-// Fairness. A writer that waits holds `pending`, which keeps new ones from sharing `write`: it waits only for those who
-// share it already. Other writers wait for `pending`; so whoever lets go of `write` and wants it again at once comes after
-// the one that waited.
+// Fairness. Whoever waits for `write` holds `pending`: a writer keeps out all others, and waits only for those who have
+// `write` already; those who will share it keep out the next writer, and wait only for the one that writes. So whoever lets
+// go of `write` and wants it again at once comes after those that waited.
 //
 // Waiting. Whoever lets go of a lock wakes those who wait (LockSignal). A process that ends wakes nobody: for its sake those
 // who wait look again now and then.

@@ -28,6 +28,14 @@ UnsettledLockFile::UnsettledLockFile(const std::string& path, std::string found)
                                           {},
                                           "end the programs that have it open, then open it again"}) {}
 
+ProcessIdTaken::ProcessIdTaken(const std::string& attempted, const std::string& path)
+    : Error(ErrorCode::busy,
+            {"cannot " + attempted + " '" + path + "'",
+             "a process of another PID namespace (a container) with the same process id, " +
+                 std::to_string(os::process_id()) + ", has it open, and LMDB tells readers apart by that number",
+             {},
+             "start this program again, so that it gets another process id, or close the file there"}) {}
+
 void Map::open(const std::string& file, const MapOptions& options) {
   options_ = options;
   const std::string attempted = "cannot open '" + path_ + "'";
@@ -113,12 +121,7 @@ MDB_txn* Map::begin(unsigned flags, const char* attempted, WriterThread* thread)
   }
   // Made on failure only: after a success nothing may throw, for nobody would end the transaction.
   if (code == EAGAIN || code == EACCES) {
-    throw Error(ErrorCode::busy,
-                {"cannot " + std::string(attempted) + " '" + path_ + "'",
-                 "a process of another PID namespace (a container) with the same process id, " +
-                     std::to_string(os::process_id()) + ", has it open, and LMDB tells readers apart by that number",
-                 {},
-                 "start this program again, so that it gets another process id, or close the file there"});
+    throw ProcessIdTaken(attempted, path_);
   }
   if (code != MDB_SUCCESS)
     throw lmdb_error(code, std::string("cannot ") + attempted + " '" + path_ + "'", path_);

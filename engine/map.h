@@ -35,6 +35,12 @@ class UnsettledLockFile final : public Error {
   UnsettledLockFile(const std::string& path, std::string found);
 };
 
+// A process of another namespace of process ids has the same id, and has the file open.
+class ProcessIdTaken final : public Error {
+ public:
+  ProcessIdTaken(const std::string& attempted, const std::string& path);
+};
+
 class Map {
  public:
   explicit Map(const std::string& path) : path_(path) {}

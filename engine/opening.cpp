@@ -48,6 +48,7 @@ class Opening {
   void open_rooms(OpenFiles::Claim& claim);
   void open_lock_file(OpenFiles::Claim& claim);
   void remove_lock_file_of_other_file();
+  void open_shared();
   void open_copy();
   void open_map(const std::string& file);
   bool share_write();
@@ -253,14 +254,25 @@ void Opening::open_rooms(OpenFiles::Claim& claim) {
       reads_copy_ = true;
     }
   }
-  if (reads_copy_) {
-    open_copy();
-  } else {
-    const bool is_shared = share_write();
-    if (is_shared && !rooms.options.trusted) rooms.check_pages(rooms.file, "open");
-    open_map(rooms.path);
-    if (is_shared) rooms.locks->release(FileLock::write);
+  if (!reads_copy_) {
+    try {
+      return open_shared();
+    } catch (const ProcessIdTaken&) {
+      if (!rooms.options.read_only) throw;
+      rooms.map.close();
+      rooms.lock_file.close();
+      rooms.locks->release(FileLock::write);
+    }
   }
+  open_copy();
+}
+
+void Opening::open_shared() {
+  Rooms& rooms = this->rooms();
+  const bool is_walked = share_write();
+  if (is_walked && !rooms.options.trusted) rooms.check_pages(rooms.file, "open");
+  open_map(rooms.path);
+  if (is_walked) rooms.locks->release(FileLock::write);
 }
 
 // Where somebody writes, only for a moment: an opener with a lock file does without.
@@ -359,6 +371,7 @@ void Opening::open_map(const std::string& file) {
                         .busy_timeout_ms = options.busy_timeout_ms});
   const Map::Visit visit(rooms.map);
   if (has_lock_file) {
+    mdb_txn_abort(rooms.map.begin(MDB_RDONLY, "open"));  // Whether this process may read at all.
     rooms.lock_file.protect_first_byte();
     rooms.readers.emplace(rooms.map, *rooms.locks, rooms.lock_file, rooms.path);
     rooms.write_lock.emplace(*rooms.locks, rooms.path);
