@@ -14,6 +14,7 @@
 
 #include "container.h"
 #include "lmdb_error.h"
+#include "lmdb_path.h"
 #include "lock_file.h"
 #include "map_size.h"
 #include "page_check.h"
@@ -291,7 +292,13 @@ void Environment::open_map(unsigned more_flags) {
   // Without a lock table readers share the lock on the data file, which keeps writers out for as long as they read.
   const unsigned flags = kBaseFlags | (options_.read_only ? MDB_RDONLY : 0U) |
                          (reads_without_lock_file_ ? MDB_NOLOCK : 0U) | more_flags;
-  const int code = mdb_env_open(handle_, path_.c_str(), flags, kFileMode);
+  int code = MDB_SUCCESS;
+  if ((flags & MDB_NOLOCK) != 0) {
+    code = mdb_env_open(handle_, path_.c_str(), flags, kFileMode);
+  } else {
+    const LmdbPath path(path_, attempted);
+    code = mdb_env_open(handle_, path.get().c_str(), flags, kFileMode);
+  }
   if (code != MDB_SUCCESS) {
     mdb_env_close(std::exchange(handle_, nullptr));
     // It is not the data file: that has been looked at.

@@ -4,14 +4,19 @@
 #include <array>
 #include <cerrno>
 #include <span>
+#include <string_view>
 
 #include "bytes.h"
+#include "file_name.h"
 #include "os.h"
 #include "piecemark/error.h"
 
 namespace piecemark::engine {
 namespace {
 
+constexpr std::string_view kSuffix = "-lock";
+// Another one: no store of a short name has such a lock file.
+constexpr std::string_view kSuffixOfLongNames = ".lock";
 constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::size_t kHeadingBytes = 64;  // Beyond the place where LMDB's data files have the same magic.
 constexpr std::uint64_t kReaderBytes = 64;
@@ -36,7 +41,8 @@ bool is_made_by_lmdb(const os::File& file) {
 }  // namespace
 
 std::string lock_file_of(const std::string& path) {
-  return path + "-lock";
+  const bool is_short = file_name_of(path).size() + kSuffix.size() <= kFileNameMax;
+  return is_short ? path + std::string(kSuffix) : with_suffix(path, kSuffixOfLongNames);
 }
 
 void require_plain_lock_file(const std::string& path, const std::string& attempted) {

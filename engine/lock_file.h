@@ -11,6 +11,7 @@
 
 namespace piecemark::engine {
 
+// The path and "-lock"; for a name of more than 250 bytes what file_name.h makes of it, and ".lock" (lmdb_path.h).
 std::string lock_file_of(const std::string& path);
 
 // `path` is the store, `attempted` begins the message.

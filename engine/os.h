@@ -104,6 +104,10 @@ std::error_code create_if_missing(const std::string& path, std::uint32_t permiss
 std::uint32_t group_of_new_files(const std::string& folder);
 // Creates a file without a name, which is gone when it is closed.
 std::error_code create_unnamed(const std::string& folder, File& file);
+// Creates a folder that only this user may enter, below another, and tells its path.
+std::error_code create_private_folder(const std::string& parent, std::string& path);
+void remove_folder_quietly(const std::string& path);
+std::error_code add_symbolic_link(const std::string& to, const std::string& path);
 std::error_code write_at(const File& file, std::uint64_t offset, std::string_view bytes);
 std::string folder_of(const std::string& path);
 // Where TMPDIR says, else /tmp.
