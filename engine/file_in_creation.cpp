@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "file_locks.h"
+#include "file_name.h"
 #include "lmdb_error.h"
 #include "piecemark/uuid.h"
 
@@ -13,15 +14,14 @@ constexpr std::string_view kNewInfix = ".new-";
 constexpr std::uint32_t kOwnerOnly = 0600;
 constexpr std::uint32_t kAnybody = 0666;  // whom the umask lets
 
-std::string base_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
+std::string temporary_name(const std::string& path, std::string_view id) {
+  return with_suffix(path, std::string(kNewInfix).append(id));
 }
 
 // Nobody holds their gate any more. They are removed while this process does: whoever creates a file looks for its name
 // once it has the gate.
 void remove_abandoned_creations(const std::string& path) {
-  const std::string folder = path.substr(0, path.size() - base_of(path).size());
+  const std::string folder = path.substr(0, path.size() - file_name_of(path).size());
   for (const std::string& name : os::neighbours_of(path)) {
     os::File abandoned;
     if (!is_name_in_creation(name, path) || os::open_file(folder + name, os::Access::read_write, abandoned)) continue;
@@ -34,12 +34,14 @@ void remove_abandoned_creations(const std::string& path) {
 }  // namespace
 
 bool is_name_in_creation(std::string_view name, const std::string& path) {
-  const std::string prefix = base_of(path) + std::string(kNewInfix);
-  return name.starts_with(prefix) && Uuid::parse(name.substr(prefix.size())).has_value();
+  if (name.size() < Uuid::kTextSize) return false;
+  const std::string_view text = name.substr(name.size() - Uuid::kTextSize);
+  const auto id = Uuid::parse(text);
+  return id && id->to_string() == text && name == file_name_of(temporary_name(path, text));
 }
 
 std::string new_temporary_name(const std::string& path) {
-  return path + std::string(kNewInfix) + Uuid::generate().to_string();
+  return temporary_name(path, Uuid::generate().to_string());
 }
 
 FileInCreation::FileInCreation(std::string path, const std::string& attempted,

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "file_name.h"
 #include "os.h"
 
 namespace piecemark::engine {
@@ -38,6 +39,11 @@ bool means_unable(int code) {
 }  // namespace
 
 Error opening_error(int code, const std::string& attempted, const std::string& path) {
+  if (code == ENAMETOOLONG) {
+    return {ErrorCode::file_not_found,
+            {attempted, "a name that is too long for its folder",
+             "names of up to " + std::to_string(kFileNameMax) + " bytes", "choose a shorter name"}};
+  }
   if (!means_unable(code)) return lmdb_error(code, attempted, path);
   return {ErrorCode::unsupported_platform,
           {attempted,

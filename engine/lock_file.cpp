@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string_view>
 
 #include "bytes.h"
+#include "file_name.h"
 #include "file_owner.h"
 #include "lmdb_error.h"
 #include "piecemark/error.h"
@@ -13,6 +15,9 @@
 namespace piecemark::engine {
 namespace {
 
+constexpr std::string_view kSuffix = "-lock";
+// Another one: no store of a short name has such a lock file.
+constexpr std::string_view kSuffixOfLongNames = ".lock";
 constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::size_t kHeadingBytes = 64;  // Beyond the place where LMDB's data files have the same magic.
 constexpr std::uint64_t kReaderBytes = 64;
@@ -59,7 +64,8 @@ bool is_made_by_lmdb(const os::File& file) {
 }  // namespace
 
 std::string lock_file_of(const std::string& path) {
-  return path + "-lock";
+  const bool is_short = file_name_of(path).size() + kSuffix.size() <= kFileNameMax;
+  return is_short ? path + std::string(kSuffix) : with_suffix(path, kSuffixOfLongNames);
 }
 
 void require_plain_lock_file(const std::string& path, const std::string& attempted) {

@@ -27,6 +27,7 @@ inline constexpr unsigned kReadersMax = 2046;
 // Those of one process: the others stay free for the other processes.
 inline constexpr unsigned kReadersOfProcessMax = kReadersMax * 3 / 4;
 
+// The path and "-lock"; for a name of more than 250 bytes what file_name.h makes of it, and ".lock" (lmdb_path.h).
 std::string lock_file_of(const std::string& path);
 
 // `path` is the store, `attempted` begins the message.

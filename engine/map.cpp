@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lmdb_error.h"
+#include "lmdb_path.h"
 #include "lock_file.h"
 #include "map_size.h"
 #include "os.h"
@@ -46,13 +47,19 @@ void Map::open(const std::string& file, const MapOptions& options) {
   check_opening(mdb_env_set_mapsize(handle_, usable_map_size(options.size_bytes)), attempted, path_);
   const unsigned flags =
       kBaseFlags | (options.read_only ? MDB_RDONLY : 0U) | (options.without_lock_file ? MDB_NOLOCK : 0U);
-  const int code = mdb_env_open(handle_, file.c_str(), flags, kFileMode);
+  const int code = options.without_lock_file ? mdb_env_open(handle_, file.c_str(), flags, kFileMode)
+                                              : open_with_lock_file(file, flags, attempted);
   if (code == MDB_SUCCESS) return;
   close();
   // It is not the data file: that has been looked at.
   if (code == MDB_INVALID || code == MDB_VERSION_MISMATCH)
     throw UnsettledLockFile(path_, "a lock file that is half made, or of another version of LMDB");
   check_opening(code, attempted, path_);
+}
+
+int Map::open_with_lock_file(const std::string& file, unsigned flags, const std::string& attempted) {
+  const LmdbPath path(file, attempted);
+  return mdb_env_open(handle_, path.get().c_str(), flags, kFileMode);
 }
 
 void Map::close() noexcept {

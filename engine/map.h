@@ -98,6 +98,7 @@ class Map {
   std::uint32_t readers() const;
 
  private:
+  int open_with_lock_file(const std::string& file, unsigned flags, const std::string& attempted);
   bool try_resize(std::uint64_t bytes, std::uint32_t timeout_ms);
 
   const std::string& path_;

@@ -376,6 +376,21 @@ std::error_code create_in_memory(File& file) {
   return {};
 }
 
+std::error_code create_private_folder(const std::string& parent, std::string& path) {
+  std::string name = parent + "/piecemark-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) return last_error();
+  path = std::move(name);
+  return {};
+}
+
+void remove_folder_quietly(const std::string& path) {
+  ::rmdir(path.c_str());
+}
+
+std::error_code add_symbolic_link(const std::string& to, const std::string& path) {
+  return ::symlink(to.c_str(), path.c_str()) == 0 ? std::error_code() : last_error();
+}
+
 std::error_code write_at(const File& file, std::uint64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ::pwrite(file.descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(offset));

@@ -120,6 +120,10 @@ std::uint32_t group_of_new_files(const std::string& folder);
 std::error_code create_unnamed(const std::string& folder, File& file);
 // The same in memory.
 std::error_code create_in_memory(File& file);
+// Creates a folder that only this user may enter, below another, and tells its path.
+std::error_code create_private_folder(const std::string& parent, std::string& path);
+void remove_folder_quietly(const std::string& path);
+std::error_code add_symbolic_link(const std::string& to, const std::string& path);
 std::error_code write_at(const File& file, std::uint64_t offset, std::string_view bytes);
 std::string folder_of(const std::string& path);
 // Where TMPDIR says, else /tmp.

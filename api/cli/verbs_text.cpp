@@ -14,7 +14,9 @@
 #include "api/text/import.h"
 #include "api/text/input.h"
 #include "api/text/text_file.h"
+#include "engine/file_name.h"
 #include "engine/file_owner.h"
+#include "engine/lock_file.h"
 #include "engine/os.h"
 #include "piecemark/store.h"
 
@@ -56,7 +58,9 @@ bool is_same_file(const std::string& a, const std::string& b) {
   engine::os::FileFacts facts_a;
   engine::os::FileFacts facts_b;
   if (engine::os::facts_of(a, facts_a) || engine::os::facts_of(b, facts_b)) {
-    return std::filesystem::weakly_canonical(a) == std::filesystem::weakly_canonical(b);
+    std::error_code failure;  // of a name that no folder takes: whoever opens it says so
+    const auto canonical_a = std::filesystem::weakly_canonical(a, failure);
+    return !failure && canonical_a == std::filesystem::weakly_canonical(b, failure) && !failure;
   }
   return facts_a.id == facts_b.id;
 }
@@ -65,7 +69,7 @@ bool is_same_file(const std::string& a, const std::string& b) {
 void require_own_file(const char* option, const std::string& output, const std::string& store,
                       const std::vector<std::string>& others) {
   if (output.empty() || output == "-") return;
-  std::vector<std::string> taken{store, store + "-lock"};
+  std::vector<std::string> taken{store, engine::lock_file_of(store)};
   taken.insert(taken.end(), others.begin(), others.end());
   for (const std::string& path : taken) {
     if (!path.empty() && is_same_file(output, path)) {
@@ -148,7 +152,7 @@ class Output {
   Output(std::string path, const std::string& store) : path_(std::move(path)) {
     if (path_ == "-") return;
     path_ = engine::os::resolved(path_);  // A symbolic link stays one.
-    partial_.insert(0, path_);
+    partial_ = engine::with_suffix(path_, partial_);
     engine::os::FileFacts facts;
     is_direct_ = !engine::os::facts_of(path_, facts) && !facts.is_regular;  // A device or a pipe.
     if (!is_direct_) create_partial(store);

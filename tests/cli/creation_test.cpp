@@ -170,5 +170,76 @@ TEST_F(NewFileTest, ExportOverAFileLeavesItAsOpenAsItIs) {
   }
 }
 
+// The longest names that a folder takes: the names of files beside a store are longer.
+class LongNameTest : public ::testing::TestWithParam<std::size_t> {
+ protected:
+  std::string named(char letter) const { return folder_.path(std::string(GetParam(), letter)); }
+  static void expect_done(std::vector<std::string> command) {
+    const Finished finished = piecemark(command);
+    EXPECT_EQ(finished.status, 0) << command.front() << ": " << finished.err;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_P(LongNameTest, IsGoodForEveryVerb) {
+  const std::string rows = folder_.write("rows.csv", "piece_mark,quantity\nG1,1\nG2,2\n");
+  const std::string store = named('s');
+  expect_done({"import", store, "--components", rows});
+  for (const char letter : {'b', 'u', 'v'}) folder_.write(std::string(GetParam(), letter), "");
+  for (const char letter : {'b', 'u', 'v'}) std::filesystem::remove(named(letter));
+  expect_done({"backup", store, named('b')});
+  expect_done({"downgrade", store, "--to", "1", "--on-conflict", "stash", "--output", named('u')});
+  expect_done({"salvage", store, named('v')});
+  expect_done({"compact", store});
+  expect_done({"upgrade", named('u')});
+  expect_done({"export", store, "--components", named('t'), "--output", "csv"});
+  expect_done({"verify", store, "--deep"});
+  for (const char letter : {'s', 'b', 'u', 'v'}) {
+    const std::string path = named(letter);
+    EXPECT_THAT(piecemark({"info", path, "--json"}).out, ::testing::HasSubstr("\"components\":2,")) << letter;
+  }
+  EXPECT_EQ(piecemark({"create", store}).status, 3) << "it is there";
+  std::size_t names = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path(""))) {
+    EXPECT_TRUE(entry.is_regular_file()) << entry.path();
+    ++names;
+  }
+  EXPECT_EQ(names, 10U) << "rows, text, four stores and their lock files";
+}
+
+// They share a lock file: one writes, others see it and wait for their turn.
+TEST_P(LongNameTest, IsSharedByPrograms) {
+  const std::string store = named('s');
+  expect_done({"create", store});
+  const std::string link = folder_.path("link");
+  std::filesystem::create_symlink(store, link);
+  testing::Conversation writer({PIECEMARK_PROGRAM, "exec", store});
+  testing::Conversation other({PIECEMARK_PROGRAM, "exec", link});
+  for (int i = 1; i <= 20; ++i) {
+    EXPECT_THAT(
+        (i % 2 != 0 ? writer : other).ask(R"({"op":"insert","row":{"piece_mark":"G1"}})").value_or("ended"),
+        ::testing::StartsWith(R"({"ok":true)"));
+    EXPECT_EQ((i % 2 != 0 ? other : writer).ask(R"({"op":"count"})"),
+              R"({"ok":true,"count":)" + std::to_string(i) + "}");
+  }
+  EXPECT_EQ(writer.wait() + other.wait(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Bytes, LongNameTest, ::testing::Values(200U, 214U, 215U, 250U, 251U, 255U));
+
+TEST(LongName, TooLongIsSaidWithTheLimit) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path(std::string(256, 's'));
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"create", path}, {"info", path}}) {
+    const Finished finished = piecemark(command);
+    EXPECT_EQ(finished.status, 3);
+    EXPECT_THAT(finished.err, ::testing::HasSubstr("found      a name that is too long for its folder\n"
+                                                   "  supported  names of up to 255 bytes\n"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path("")));
+}
+
 }  // namespace
 }  // namespace piecemark

@@ -74,5 +74,30 @@ TEST(FileInCreation, OneOfSeveralProcessesGetsTheName) {
   }
 }
 
+TEST(FileInCreation, TemporaryNameIsKnownOfEveryFileAndOfNoOther) {
+  constexpr const char* kId = "01a20283-6674-73a3-aa7f-f777f6b7bdea";
+  const std::string umlauts = "x" + [] {
+    std::string text;
+    for (int i = 0; i < 127; ++i) text += "\u00e4";
+    return text;
+  }();
+  for (const std::string& base : {std::string("a"), std::string(213, 'n'), std::string(214, 'n'),
+                                  std::string(215, 'n'), std::string(255, 'n'), umlauts}) {
+    const std::string path = "folder/" + base;
+    const std::string temporary = new_temporary_name(path).substr(7);
+    EXPECT_LE(temporary.size(), 255U);
+    EXPECT_TRUE(is_name_in_creation(temporary, path)) << base;
+    for (const std::string& other : {base + "m", base.substr(1), std::string("m") + base.substr(1)})
+      EXPECT_FALSE(is_name_in_creation(temporary, "folder/" + other)) << base << " and " << other;
+    EXPECT_FALSE(is_name_in_creation(base, path));
+    EXPECT_FALSE(is_name_in_creation(temporary + "x", path));
+    EXPECT_FALSE(is_name_in_creation(temporary.substr(0, temporary.size() - 1), path));
+  }
+  EXPECT_TRUE(is_name_in_creation(std::string("a.new-") + kId, "a"));
+  for (const char* id : {"{01a20283-6674-73a3-aa7f-f777f6b7bdea}", "01a20283667473a3aa7ff777f6b7bdea",
+                         "01A20283-6674-73A3-AA7F-F777F6B7BDEA"})
+    EXPECT_FALSE(is_name_in_creation(std::string("a.new-") + id, "a")) << "as people may write it";
+}
+
 }  // namespace
 }  // namespace piecemark::engine
