@@ -50,6 +50,11 @@ TEST_F(ProvenTest, HoldsUntilTheFirstChange) {
     given_up.erase(numbered(3));
   }
   EXPECT_TRUE(is_as_migrated()) << "nor does what is rolled back";
+  site_.write([](WriteTxn& txn) {
+    txn.try_insert(girder(3, "N1"));
+    EXPECT_FALSE(txn.erase(numbered(7)));
+  });
+  EXPECT_TRUE(is_as_migrated()) << "nor does what is refused, or finds nothing";
   site_.write([](WriteTxn& txn) { txn.update(numbered(3), {.quantity = 7}); });
   EXPECT_FALSE(is_as_migrated());
   migrate(store_, 2);
@@ -59,7 +64,7 @@ TEST_F(ProvenTest, HoldsUntilTheFirstChange) {
 TEST_F(ProvenTest, EndsWithEveryKindOfChange) {
   const std::vector<std::function<void(WriteTxn&)>> changes{
       [](WriteTxn& txn) { txn.insert(girder(9, "N1")); },
-      [](WriteTxn& txn) { txn.try_insert(girder(9, "N1")); },
+      [](WriteTxn& txn) { txn.try_insert(girder(8, "N3")); },
       [](WriteTxn& txn) { txn.insert_columns({.piece_mark = "N2"}); },
       [](WriteTxn& txn) { txn.erase(numbered(3)); },
       [](WriteTxn& txn) { txn.insert_drawing({.name = "new"}); },
