@@ -1,6 +1,7 @@
 // An open file: what its rooms do together. Each of them guards one thing and knows nothing of the others above it:
 //
 //   open_files      the files of this process, each open once
+//   data_file       the file itself, by its path
 //   file_locks      who may do what at the same time, in all processes
 //   lock_file       LMDB's lock file, and what all processes share behind it
 //   map             the LMDB environment, and the size of its map
@@ -8,9 +9,11 @@
 //   reader_slots    who reads which snapshot
 //   commit_notes    what is kept in the file beside the tables of its users
 //   commit_guard    notices that the file was overwritten
-//   write_lock      one writer at a time; writer_thread, on which LMDB takes it for one
+//   write_lock      one writer at a time
+//   commits         write transactions of LMDB, which run on a writer_thread
 //   private_copy    what is read instead, where the lock file may not be written
 //
+// transactions.h has how transactions begin and end with all of them.
 // How a file is opened is in opening.cpp, how it comes to be in creation.h, and how it gives place to another in
 // replacement.h.
 //
@@ -146,9 +149,11 @@ class Environment : public std::enable_shared_from_this<Environment> {
   friend class Opening;
   friend class Creation;
   friend class Replacement;
+  friend class Transactions;
   struct Rooms;
 
   explicit Environment(std::unique_ptr<Rooms> rooms);
+  void require_own_path();
 
   std::unique_ptr<Rooms> rooms_;
 };

@@ -42,7 +42,6 @@ class Opening {
   using Rooms = Environment::Rooms;
 
   std::shared_ptr<Environment> shared(const std::shared_ptr<Environment>& present) const;
-  void open_file();
   void pass_gate();
   bool chooses_private_copy(bool has_other_names) const;
   void open_rooms(OpenFiles::Claim& claim);
@@ -97,7 +96,7 @@ void Opening::require_own_lock_table() {
 
 void Opening::throw_overwritten_while_open(const Rooms& rooms) {
   const auto by = rooms.locks->holder(FileLock::open);
-  throw UnsettledLockFile(rooms.path, "a file that was overwritten while " +
+  throw UnsettledLockFile(rooms.path(), "a file that was overwritten while " +
                                             (by ? by->to_string() : std::string("another process")) +
                                             " had it open, and still has");
 }
@@ -136,8 +135,8 @@ std::shared_ptr<Environment> Environment::open(const std::string& path, std::spa
 }
 
 std::shared_ptr<Environment> Opening::open() {
-  open_file();
-  auto claim = OpenFiles::of_process().claim(rooms().file_id, deadline_);
+  rooms().data.open(rooms().options.read_only ? os::Access::read : os::Access::read_write, attempted_);
+  auto claim = OpenFiles::of_process().claim(rooms().data.id(), deadline_);
   if (!claim) {
     throw Error(ErrorCode::busy, {attempted_,
                                   "another thread of this process has been opening or closing it for " +
@@ -150,14 +149,14 @@ std::shared_ptr<Environment> Opening::open() {
   try {
     pass_gate();
     // This process may have the file open by now that has replaced this one.
-    if (!rooms().is_at_its_path()) {
+    if (!rooms().data.is_at_its_path()) {
       rooms().close();
       return nullptr;
     }
     open_rooms(*claim);
     if (rooms().locks) rooms().locks->release(FileLock::gate);
   } catch (...) {
-    const bool is_replaced = !rooms().is_at_its_path();
+    const bool is_replaced = !rooms().data.is_at_its_path();
     rooms().close();  // Before the claim ends.
     if (is_replaced) return nullptr;
     throw;
@@ -168,7 +167,7 @@ std::shared_ptr<Environment> Opening::open() {
   try {
     settle_after_dead_processes(*opened);
   } catch (...) {
-    if (!opened->rooms_->is_at_its_path()) return nullptr;
+    if (!opened->rooms_->data.is_at_its_path()) return nullptr;
     throw;
   }
   return opened;
@@ -184,32 +183,10 @@ std::shared_ptr<Environment> Opening::shared(const std::shared_ptr<Environment>&
   return present;
 }
 
-void Opening::open_file() {
-  os::FileFacts facts;
-  const std::string& path = rooms().path;
-  if (auto error = os::facts_of(path, facts)) throw_system_error(error, attempted_, path);
-  if (facts.is_directory || !facts.is_regular) {
-    throw Error(ErrorCode::not_a_store,
-                {attempted_,
-                 facts.is_directory ? "a folder" : "something that is no regular file",
-                 {},
-                 "name the store file itself"});
-  }
-  if (const auto network = os::network_file_system(path)) {
-    throw Error(ErrorCode::unsupported_platform, {attempted_, "a file on " + std::string(*network),
-                                                  "files on local disks", "copy the file to a local disk"});
-  }
-  const auto access = rooms().options.read_only ? os::Access::read : os::Access::read_write;
-  if (auto error = os::open_file(path, access, rooms().file)) throw_system_error(error, attempted_, path);
-  if (auto error = os::facts_of(rooms().file, facts)) throw_system_error(error, attempted_, path);
-  rooms().file_id = facts.id;
-  os::close_in_forked_child(rooms().file.descriptor());
-}
-
 // A file with several names may be one that has just taken the place of another (replacement.h): then that is finished
 // first. Any other name would have a lock file of its own.
 void Opening::pass_gate() {
-  rooms().locks.emplace(rooms().file.descriptor(), rooms().path);
+  rooms().locks.emplace(rooms().data.file().descriptor(), rooms().path());
   const auto await_gate = [&](os::LockMode mode) {
     if (rooms().locks->acquire(FileLock::gate, mode, deadline_)) return;
     const auto holder = rooms().locks->holder(FileLock::gate, mode);
@@ -219,17 +196,17 @@ void Opening::pass_gate() {
                                   "try again later"});
   };
   await_gate(os::LockMode::shared);
-  bool has_other_names = os::names_of(rooms().file) > 1;
-  if (has_other_names && is_being_replaced(rooms().file_id, rooms().path)) {
+  bool has_other_names = os::names_of(rooms().data.file()) > 1;
+  if (has_other_names && is_being_replaced(rooms().data.id(), rooms().path())) {
     rooms().locks->release(FileLock::gate);
-    has_other_names = !finish_replacement(rooms().path, rooms().file_id, deadline_) && has_other_names;
+    has_other_names = !finish_replacement(rooms().path(), rooms().data.id(), deadline_) && has_other_names;
     await_gate(os::LockMode::shared);
   }
   reads_copy_ = chooses_private_copy(has_other_names);
   if (!has_other_names || reads_copy_) return;
   throw Error(ErrorCode::unsafe_lock_file,
               {attempted_,
-               "a file with " + std::to_string(os::names_of(rooms().file)) +
+               "a file with " + std::to_string(os::names_of(rooms().data.file())) +
                    " names (hard links), each of which would have a lock file of its own",
                {},
                "make a copy of the file, or remove its other names; it can be opened for reading as it is"});
@@ -238,13 +215,13 @@ void Opening::pass_gate() {
 // Only for reading: the lock file may not be written, or is not the only one.
 bool Opening::chooses_private_copy(bool has_other_names) const {
   if (!rooms_->options.read_only) return false;
-  return has_other_names || !LockFile::may_be_used(rooms_->path, rooms_->file);
+  return has_other_names || !LockFile::may_be_used(rooms_->path(), rooms_->data.file());
 }
 
 void Opening::open_rooms(OpenFiles::Claim& claim) {
   Rooms& rooms = this->rooms();
-  require_lmdb_container(rooms.file, rooms.path);
-  require_plain_lock_file(rooms.path, attempted_);
+  require_lmdb_container(rooms.data.file(), rooms.path());
+  require_plain_lock_file(rooms.path(), attempted_);
   if (!reads_copy_) {
     try {
       open_lock_file(claim);
@@ -270,8 +247,8 @@ void Opening::open_rooms(OpenFiles::Claim& claim) {
 void Opening::open_shared() {
   Rooms& rooms = this->rooms();
   const bool is_walked = share_write();
-  if (is_walked && !rooms.options.trusted) rooms.check_pages(rooms.file, "open");
-  open_map(rooms.path);
+  if (is_walked && !rooms.options.trusted) require_sound_pages(rooms.data.file(), rooms.path(), "open");
+  open_map(rooms.path());
   if (is_walked) rooms.locks->release(FileLock::write);
 }
 
@@ -286,24 +263,24 @@ void Opening::open_lock_file(OpenFiles::Claim& claim) {
   // Opening and closing it would drop the locks that LMDB holds for another file of this process.
   os::FileFacts facts;
   const auto is_of_other_file = [&] {
-    return !os::facts_of_link(lock_file_of(rooms.path), facts) &&
+    return !os::facts_of_link(lock_file_of(rooms.path()), facts) &&
            OpenFiles::of_process().uses_lock_file(facts.id);
   };
   if (is_of_other_file()) remove_lock_file_of_other_file();
-  rooms.lock_file = LockFile::open(rooms.path, rooms.file, attempted_);
-  if (!rooms.lock_file.bind_to(rooms.file_id)) {
+  rooms.lock_file = LockFile::open(rooms.path(), rooms.data.file(), attempted_);
+  if (!rooms.lock_file.bind_to(rooms.data.id())) {
     rooms.lock_file.close();
     remove_lock_file_of_other_file();
-    rooms.lock_file = LockFile::open(rooms.path, rooms.file, attempted_);
-    if (!rooms.lock_file.bind_to(rooms.file_id))
-      throw UnsettledLockFile(rooms.path, "a lock file that another file is used with");
+    rooms.lock_file = LockFile::open(rooms.path(), rooms.data.file(), attempted_);
+    if (!rooms.lock_file.bind_to(rooms.data.id()))
+      throw UnsettledLockFile(rooms.path(), "a lock file that another file is used with");
   }
   if (!claim.add_lock_file(rooms.lock_file.id()))
-    throw UnsettledLockFile(rooms.path, "a lock file that this process uses with another file");
+    throw UnsettledLockFile(rooms.path(), "a lock file that this process uses with another file");
   const bool is_alone = !rooms.locks->holder(FileLock::open);
   rooms.locks->try_acquire(FileLock::open, os::LockMode::shared);
   if (!rooms.locks->share_lock_file(rooms.lock_file.id()))
-    throw in_use_with_other_lock_file(attempted_, rooms.path, rooms.locks->holder(FileLock::open));
+    throw in_use_with_other_lock_file(attempted_, rooms.path(), rooms.locks->holder(FileLock::open));
   if (is_alone) rooms.lock_file.shared().reset();
   rooms.locks->set_signal(rooms.lock_file.shared().lock_signal());
 }
@@ -313,31 +290,31 @@ void Opening::open_lock_file(OpenFiles::Claim& claim) {
 void Opening::remove_lock_file_of_other_file() {
   Rooms& rooms = this->rooms();
   os::File file;
-  if (os::open_file(rooms.path, os::Access::read_write, file)) {
-    throw UnsettledLockFile(rooms.path,
+  if (os::open_file(rooms.path(), os::Access::read_write, file)) {
+    throw UnsettledLockFile(rooms.path(),
                             "a lock file of another data file: a process still has the file open that was here before");
   }
   const os::ClosedInForkedChild closed(file.descriptor());
-  FileLocks locks(file.descriptor(), rooms.path);
+  FileLocks locks(file.descriptor(), rooms.path());
   rooms.locks->release(FileLock::gate);
   const bool is_acquired = locks.acquire(FileLock::gate, os::LockMode::exclusive, deadline_);
   const bool is_alone = is_acquired && !locks.holder(FileLock::open);
   std::error_code error;
-  if (is_alone && rooms.is_at_its_path()) error = os::remove_if_there(lock_file_of(rooms.path));
+  if (is_alone && rooms.data.is_at_its_path()) error = os::remove_if_there(lock_file_of(rooms.path()));
   locks.release(FileLock::gate);
   rooms.locks->acquire(FileLock::gate, os::LockMode::shared, deadline_);
-  if (error) throw_system_error(error, attempted_, lock_file_of(rooms.path));
+  if (error) throw_system_error(error, attempted_, lock_file_of(rooms.path()));
   if (!is_alone)
-    throw UnsettledLockFile(rooms.path,
+    throw UnsettledLockFile(rooms.path(),
                             "a lock file of another data file: a process still has the file open that was here before");
 }
 
 // Neither the writer nor this process waits for longer than the copy takes.
 void Opening::open_copy() {
   Rooms& rooms = this->rooms();
-  if (os::is_on_read_only_file_system(rooms.file)) {
-    if (!rooms.options.trusted) rooms.check_pages(rooms.file, "open");
-    return open_map(rooms.path);
+  if (os::is_on_read_only_file_system(rooms.data.file())) {
+    if (!rooms.options.trusted) require_sound_pages(rooms.data.file(), rooms.path(), "open");
+    return open_map(rooms.path());
   }
   if (!rooms.locks->share_write(deadline_)) {
     const auto holder = rooms.locks->holder(FileLock::write, os::LockMode::shared);
@@ -349,15 +326,15 @@ void Opening::open_copy() {
                  "try again later"});
   }
   try {
-    rooms.copy = PrivateCopy(rooms.file, rooms.path, attempted_);
+    rooms.copy = PrivateCopy(rooms.data.file(), rooms.path(), attempted_);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::disk_full) throw;
     // There is no room for anything. Nobody writes for as long as the file is open here.
-    if (!rooms.options.trusted) rooms.check_pages(rooms.file, "open");
-    return open_map(rooms.path);
+    if (!rooms.options.trusted) require_sound_pages(rooms.data.file(), rooms.path(), "open");
+    return open_map(rooms.path());
   }
   rooms.locks->release(FileLock::write);
-  if (!rooms.options.trusted) rooms.check_pages(rooms.copy.file(), "open");
+  if (!rooms.options.trusted) require_sound_pages(rooms.copy.file(), rooms.path(), "open");
   open_map(rooms.copy.name());
 }
 
@@ -373,8 +350,8 @@ void Opening::open_map(const std::string& file) {
   if (has_lock_file) {
     mdb_txn_abort(rooms.map.begin(MDB_RDONLY, "open"));  // Whether this process may read at all.
     rooms.lock_file.protect_first_byte();
-    rooms.readers.emplace(rooms.map, *rooms.locks, rooms.lock_file, rooms.path);
-    rooms.write_lock.emplace(*rooms.locks, rooms.path);
+    rooms.readers.emplace(rooms.map, *rooms.locks, rooms.lock_file, rooms.path());
+    rooms.write_lock.emplace(*rooms.locks, rooms.path());
     rooms.guard.set_shared(&rooms.lock_file.shared());
   }
   rooms.tables.open(tables_, options.required_tables);

@@ -8,6 +8,7 @@
 #include "lmdb_error.h"
 #include "lock_file.h"
 #include "rooms.h"
+#include "transactions.h"
 
 namespace piecemark::engine {
 namespace {
@@ -92,16 +93,17 @@ class Replacement {
 
 void Environment::replace(const Fill& fill, const Check& check, std::uint32_t busy_timeout_ms) {
   rooms_->require_opened_for_writing();
-  rooms_->acquire_write_lock(*this, busy_timeout_ms, {});
+  rooms_->write_lock->acquire(busy_timeout_ms);
   struct Release {
     WriteLock* lock;
     ~Release() { lock->release(); }
   } const release{&*rooms_->write_lock};
-  Replacement(*this, "cannot compact '" + rooms_->path + "'").perform(fill, check);
+  require_own_path();
+  Replacement(*this, "cannot compact '" + rooms_->path() + "'").perform(fill, check);
 }
 
 void Replacement::perform(const Environment::Fill& fill, const Environment::Check& check) {
-  const std::string& path = rooms_.path;
+  const std::string& path = rooms_.path();
   require_removable(path, attempted_);
   const std::vector<std::string_view> names = rooms_.tables.names();
   CreationOptions options = environment_.options_for_copy(kRoomTimes);
@@ -121,9 +123,8 @@ void Replacement::perform(const Environment::Fill& fill, const Environment::Chec
 
 void Replacement::commit_note() {
   rooms_.map.grow_if_needed();
-  rooms_.writer_thread.start();
   Map::Visit visit(rooms_.map);
-  MDB_txn* const handle = rooms_.begin_writing();
+  MDB_txn* const handle = Transactions(rooms_).begin_writing();
   visit.stay();
   WriteTransaction transaction(environment_.shared_from_this(), handle,
                                rooms_.guard.anchor_of(handle, mdb_txn_id(handle) - 1), WriterHold::thread);
@@ -133,7 +134,7 @@ void Replacement::commit_note() {
 }
 
 void Replacement::give_place_to(FileInCreation& file) {
-  const std::string& path = rooms_.path;
+  const std::string& path = rooms_.path();
   const std::string second = new_temporary_name(path);
   if (auto error = os::add_name(file.temporary(), second)) {
     if (error != std::errc::operation_not_permitted) throw_system_error(error, attempted_, path);

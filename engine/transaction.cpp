@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "lmdb_error.h"
 #include "rooms.h"
+#include "transactions.h"
 
 namespace piecemark::engine {
 namespace {
@@ -55,7 +56,7 @@ void ReadTransaction::close_seeker() const noexcept {
 void ReadTransaction::end() noexcept {
   if (handle_ == nullptr) return;
   close_seeker();
-  environment_->rooms_->end_read(std::exchange(handle_, nullptr));
+  Transactions(*environment_->rooms_).end_read(std::exchange(handle_, nullptr));
 }
 
 std::optional<Bytes> ReadTransaction::get(const Table& table, Bytes key) const {
@@ -173,7 +174,7 @@ WriteTransaction::~WriteTransaction() {
 
 void WriteTransaction::rollback() noexcept {
   close_seeker();
-  if (handle_ != nullptr) environment_->rooms_->end_write(std::exchange(handle_, nullptr), hold_);
+  if (handle_ != nullptr) Transactions(*environment_->rooms_).end_write(std::exchange(handle_, nullptr), hold_);
 }
 
 void WriteTransaction::check(int code, const char* attempted) {
@@ -273,9 +274,9 @@ void WriteTransaction::commit(Durability durability) {
 
 void WriteTransaction::finish(Durability durability, const std::optional<CommitMark>& mark) {
   close_seeker();
-  environment_->rooms_->commit(
-      std::exchange(handle_, nullptr),
-      {.durability = durability, .changes = has_written_, .hold = hold_, .mark = mark});
+  Transactions(*environment_->rooms_)
+      .commit(std::exchange(handle_, nullptr),
+              {.durability = durability, .changes = has_written_, .hold = hold_, .mark = mark});
 }
 
 TableWriter::TableWriter(WriteTransaction& transaction, const Table& table) : transaction_(transaction) {
