@@ -304,7 +304,7 @@ TEST(DiskRecordTest, WithoutSyncsNothingIsSure) {
   const std::string path = folder.path("a");
   {
     engine::os::File opened;
-    ASSERT_FALSE(engine::os::create_exclusively(path, opened));
+    ASSERT_FALSE(engine::os::create_exclusively(path, 0666, opened));
     ASSERT_FALSE(engine::os::write_at(opened, 0, std::string(8192, 'x')));
     EXPECT_TRUE(record.after_cut(record.events(), {.kept = 0}).empty());
     ASSERT_FALSE(engine::os::sync_folder(folder.path("")));
