@@ -18,22 +18,39 @@ struct CommitMark {
 // Lifetime  ends with the transaction
 class CommitAnchor {
  public:
+  struct Places {
+    const char* number = nullptr;        // in the meta page of the commit, as the next two
+    const char* root = nullptr;
+    const char* last_page = nullptr;
+    const char* later_number = nullptr;  // in the other meta page
+    const char* mark = nullptr;          // nullptr without a mark
+  };
+
   // Of a file that nobody else can know.
   CommitAnchor() = default;
-  CommitAnchor(const char* number_at, std::uint64_t commit, const char* mark_at, std::uint64_t random)
-      : number_at_(number_at), mark_at_(mark_at), commit_(commit), random_(random) {}
+  // Of one that holds the commit now.
+  CommitAnchor(const Places& places, std::uint64_t commit)
+      : places_(places),
+        commit_(commit),
+        root_(load<std::uint64_t>(places.root)),
+        last_page_(load<std::uint64_t>(places.last_page)),
+        random_(places.mark != nullptr ? load<std::uint64_t>(places.mark) : 0) {}
 
-  // Whether it is still there.
+  // Whether it is still there, and no commit after it.
   bool holds() const {
-    if (number_at_ == nullptr) return true;
-    return load<std::uint64_t>(number_at_) == commit_ &&
-           (mark_at_ == nullptr || load<std::uint64_t>(mark_at_) == random_);
+    if (places_.number == nullptr) return true;
+    // The pages before the mark: where they are others, it may lie behind the end of the file.
+    return load<std::uint64_t>(places_.number) == commit_ && load<std::uint64_t>(places_.root) == root_ &&
+           load<std::uint64_t>(places_.last_page) == last_page_ &&
+           load<std::uint64_t>(places_.later_number) <= commit_ &&
+           (places_.mark == nullptr || load<std::uint64_t>(places_.mark) == random_);
   }
 
  private:
-  const char* number_at_ = nullptr;  // in the meta page
-  const char* mark_at_ = nullptr;    // nullptr without a mark
+  Places places_;
   std::uint64_t commit_ = 0;
+  std::uint64_t root_ = 0;
+  std::uint64_t last_page_ = 0;
   std::uint64_t random_ = 0;
 };
 

@@ -82,7 +82,7 @@ CommitGuard::Known CommitGuard::look_at(MDB_txn* transaction, std::uint64_t comm
               .commit = commit,
               .root = load<std::uint64_t>(meta + kRootAt),
               .last_page = load<std::uint64_t>(meta + kLastPageAt)};
-  if (!notes_ || notes_->handle == Table::kMissing) return found;
+  if (!knows_marks()) return found;
   MDB_val key{kMarkKey.size(), const_cast<char*>(kMarkKey.data())};
   MDB_val value{};
   if (mdb_get(transaction, notes_->handle, &key, &value) != MDB_SUCCESS || value.mv_size != kMarkSize) return found;
@@ -92,6 +92,10 @@ CommitGuard::Known CommitGuard::look_at(MDB_txn* transaction, std::uint64_t comm
   found.mark_at = reinterpret_cast<std::uintptr_t>(record + kMarkRandomAt);
   found.random = load<std::uint64_t>(record + kMarkRandomAt);
   return found;
+}
+
+bool CommitGuard::knows_marks() const {
+  return notes_ && notes_->handle != Table::kMissing;
 }
 
 bool CommitGuard::holds(MDB_txn* transaction, std::uint64_t commit) const {
@@ -107,9 +111,9 @@ bool CommitGuard::holds(MDB_txn* transaction, std::uint64_t commit) const {
            holds_mark(before->mark_at, before->random);
   }
   const Known found = look_at(transaction, commit, meta);
-  if (shared_ != nullptr && found.mark_at != 0) {
+  if (shared_ != nullptr && knows_marks()) {
     const auto told = shared_->last_commit();
-    if (told && told->commit == commit && told->random != found.random) return false;
+    if (told && told->commit == commit && (found.mark_at == 0 || told->random != found.random)) return false;
   }
   remember(found);
   return true;
@@ -123,8 +127,12 @@ bool CommitGuard::holds_later(MDB_txn* transaction, std::uint64_t commit) const 
 CommitAnchor CommitGuard::anchor_of(MDB_txn* transaction, std::uint64_t commit) const {
   const char* const meta = meta_of(transaction, commit);
   if (meta == nullptr) return {};
-  const Known found = look_at(transaction, commit, meta);
-  return {meta + kCommitAt, commit, reinterpret_cast<const char*>(found.mark_at), found.random};
+  return {{.number = meta + kCommitAt,
+           .root = meta + kRootAt,
+           .last_page = meta + kLastPageAt,
+           .later_number = meta_of(transaction, commit + 1) + kCommitAt,
+           .mark = reinterpret_cast<const char*>(look_at(transaction, commit, meta).mark_at)},
+          commit};
 }
 
 }  // namespace piecemark::engine

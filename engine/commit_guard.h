@@ -6,8 +6,8 @@
 //   - the number of its commit with the one in the meta page it was read from,
 //   - that page and the mark with what they were when a transaction of this process last began at the same commit, or, the
 //     first time, with the mark that the writer has told all processes (shared_state.h).
-// A writer compares them again before each change that it hands to LMDB, and before its commit; and it refuses a file that
-// holds a commit after the one it begins from.
+// A writer refuses a file that holds a commit after the one it begins from. It compares all of this again before each change
+// that it hands to LMDB, and before its commit.
 //
 // Files may lack marks: then the meta pages have to do.
 #pragma once
@@ -61,6 +61,7 @@ class CommitGuard {
 
   const char* meta_of(MDB_txn* transaction, std::uint64_t commit) const;
   void find_pages(MDB_txn* transaction) const;
+  bool knows_marks() const;
   Known look_at(MDB_txn* transaction, std::uint64_t commit, const char* meta) const;
   std::optional<Known> known() const;
   void remember(const Known& known) const;

@@ -37,18 +37,26 @@ std::shared_ptr<Environment> Creation::open(const EnvironmentOptions& options) c
   return std::shared_ptr<Environment>(new Environment(std::move(rooms)));
 }
 
+// Two small commits come first, so that free pages are there that are older than the last commit. LMDB lets a transaction
+// use the pages again that it has itself freed only if it has found some; else each block that the first large transaction
+// rewrites under another key makes the file grow. None of them waits for the disk: the whole file is waited for at the end.
 void Creation::write(const Environment::Fill& fill) const {
   const auto environment = open({.map_size_bytes = std::max(options_.map_size_bytes, options_.expected_bytes)});
   Environment::Rooms& rooms = *environment->rooms_;
-  Map::Visit visit(rooms.map);
-  MDB_txn* const handle = rooms.map.begin(0, "create");
-  visit.stay();
-  WriteTransaction transaction(environment, handle, {}, WriterHold::nothing);
+  mdb_env_set_flags(rooms.map.handle(), MDB_NOSYNC, 1);
   rooms.tables.name(tables_);
-  transaction.create_missing_tables();
+  const auto commit = [&](const Environment::Fill& write) {
+    Map::Visit visit(rooms.map);
+    MDB_txn* const handle = rooms.map.begin(0, "create");
+    visit.stay();
+    WriteTransaction transaction(environment, handle, {}, WriterHold::nothing);
+    write(transaction);
+    transaction.commit();
+  };
+  commit([](WriteTransaction& transaction) { transaction.create_missing_tables(); });
   if (options_.notes_table) rooms.notes.set_table(rooms.tables.table(*options_.notes_table));
-  fill(transaction);
-  transaction.commit();
+  commit([&](WriteTransaction& transaction) { transaction.clear(environment->table(0)); });
+  commit(fill);
 }
 
 void Creation::read_back() const {

@@ -65,13 +65,15 @@ bool FileInCreation::try_create(const std::string& attempted, std::uint32_t perm
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path_);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
-  try {
-    if (FileLocks(file_.descriptor(), temporary_).try_acquire(FileLock::gate, os::LockMode::exclusive) && has_its_name())
-      return true;
-  } catch (...) {
-    os::remove_quietly(temporary_);
-    throw;
-  }
+  // Where a file system has no locks, nobody gets the one that it takes to remove the file.
+  const auto is_locked = [&] {
+    try {
+      return FileLocks(file_.descriptor(), temporary_).try_acquire(FileLock::gate, os::LockMode::exclusive);
+    } catch (const Error& error) {
+      return error.code() == ErrorCode::unsupported_platform;
+    }
+  };
+  if (is_locked() && has_its_name()) return true;
   os::remove_quietly(temporary_);
   file_.close();
   return false;

@@ -23,7 +23,8 @@ constexpr std::size_t kHeadingBytes = 64;  // Beyond the place where LMDB's data
 constexpr std::uint64_t kReaderBytes = 64;
 constexpr std::uint64_t kTableHeadingBytes = 128;
 constexpr std::uint64_t kSlotsBytes = kTableHeadingBytes + (kReadersMax - 1) * kReaderBytes;
-static_assert(kSlotsBytes + 2 * kReadersMax * kReaderBytes / 2 <= SharedState::kOffset);
+static_assert(kTableHeadingBytes + (kSlotsOfLmdb - 1) * kReaderBytes == SharedState::kOffset + SharedState::kSize);
+static_assert(kTableHeadingBytes + kReaderSlots * kReaderBytes <= SharedState::kOffset);
 
 constexpr os::ByteRange kFirstByte{0, 1};
 // Beyond the end of every file: which store the lock file is used with.
@@ -140,6 +141,11 @@ bool LockFile::bind_to(const os::FileId& store) {
 // Should this fail, LMDB's own lock is there, as it always was.
 void LockFile::protect_first_byte() {
   static_cast<void>(os::try_lock(file_.descriptor(), kFirstByte, os::LockMode::shared));
+}
+
+bool LockFile::is_at_its_path(const std::string& store_path) const {
+  os::FileFacts facts;
+  return !os::facts_of_link(lock_file_of(store_path), facts) && facts.id == id_;
 }
 
 bool LockFile::is_reader_locked(std::uint32_t process_id) const {

@@ -22,7 +22,10 @@
 
 namespace piecemark::engine {
 
-// Reader slots that all processes together use at most; LMDB is told of more, which lie before the shared state.
+// Reader slots that all processes together use at most, but for a few of each. LMDB makes slots of the whole lock file, and so
+// of the shared state too: the slots before that are what there is.
+inline constexpr unsigned kReaderSlots = 4094;
+inline constexpr unsigned kSlotsOfLmdb = 4159;
 inline constexpr unsigned kReadersMax = 2046;
 // Those of one process: the others stay free for the other processes.
 inline constexpr unsigned kReadersOfProcessMax = kReadersMax * 3 / 4;
@@ -68,6 +71,9 @@ class LockFile {
   bool bind_to(const os::FileId& store);
   // To be called once LMDB has opened the file.
   void protect_first_byte();
+
+  // Whether the path still leads to it, by which LMDB opens it.
+  bool is_at_its_path(const std::string& store_path) const;
 
   // Whether LMDB's lock of a process that reads is there.
   bool is_reader_locked(std::uint32_t process_id) const;

@@ -42,7 +42,8 @@ void Map::open(const std::string& file, const MapOptions& options) {
   const std::string attempted = "cannot open '" + path_ + "'";
   check_opening(mdb_env_create(&handle_), attempted, path_);
   check_opening(mdb_env_set_maxdbs(handle_, kTablesMax), attempted, path_);
-  check_opening(mdb_env_set_maxreaders(handle_, kReadersMax), attempted, path_);
+  // LMDB cuts the lock file to the size that this takes, where it makes it anew: that of all that lies in it.
+  check_opening(mdb_env_set_maxreaders(handle_, kSlotsOfLmdb), attempted, path_);
   // A file larger than the map makes LMDB use the larger size by itself.
   check_opening(mdb_env_set_mapsize(handle_, usable_map_size(options.size_bytes)), attempted, path_);
   const unsigned flags =

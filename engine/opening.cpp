@@ -154,7 +154,11 @@ std::shared_ptr<Environment> Opening::open() {
       return nullptr;
     }
     open_rooms(*claim);
-    if (rooms().locks) rooms().locks->release(FileLock::gate);
+    if (!rooms().data.is_at_its_path()) {
+      rooms().close();
+      return nullptr;
+    }
+    rooms().locks->release(FileLock::gate);
   } catch (...) {
     const bool is_replaced = !rooms().data.is_at_its_path();
     rooms().close();  // Before the claim ends.
@@ -348,6 +352,8 @@ void Opening::open_map(const std::string& file) {
                         .busy_timeout_ms = options.busy_timeout_ms});
   const Map::Visit visit(rooms.map);
   if (has_lock_file) {
+    if (!rooms.lock_file.is_at_its_path(rooms.path()))
+      throw UnsettledLockFile(rooms.path(), "a lock file that was removed while the file was opened");
     mdb_txn_abort(rooms.map.begin(MDB_RDONLY, "open"));  // Whether this process may read at all.
     rooms.lock_file.protect_first_byte();
     rooms.readers.emplace(rooms.map, *rooms.locks, rooms.lock_file, rooms.path());

@@ -3,6 +3,8 @@
 #include <lmdb.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <map>
 #include <sstream>
 
@@ -26,6 +28,12 @@ int add_reader(const char* line, void* to) {
   return 0;
 }
 
+// The heading is a line as well, or the word that there are none.
+int count_reader(const char* line, void* to) {
+  if (std::isdigit(static_cast<unsigned char>(line[std::strspn(line, " ")])) != 0) ++*static_cast<unsigned*>(to);
+  return 0;
+}
+
 OldestSnapshots oldest_snapshots(const Map& map) {
   OldestSnapshots oldest;
   mdb_reader_list(map.handle(), add_reader, &oldest);
@@ -34,22 +42,41 @@ OldestSnapshots oldest_snapshots(const Map& map) {
 
 }  // namespace
 
+// LMDB tells how many slots were ever in use at the same time, which says enough until that were many. Then they have to be
+// counted, which takes as long as thousands of snapshots: once for a while.
 void ReaderSlots::add() {
-  constexpr unsigned kFew = 64;  // So many of each process do no harm.
+  constexpr unsigned kFew = 16;  // So many of each process do no harm: there are slots for 128 processes more.
+  static_assert(kReadersMax + 128 * kFew <= kReaderSlots);
   const unsigned own = own_.fetch_add(1, std::memory_order_relaxed) + 1;
   if (own <= kFew) return;
-  const bool is_process_full = own > kReadersOfProcessMax;
-  if (!is_process_full && map_.readers() < kReadersMax) return;
-  if (!is_process_full) {
-    clear_dead();
-    if (own <= kReadersOfProcessMax / 2) return;
-  }
+  if (own <= kReadersOfProcessMax && (is_granted(own) || has_room_for(own))) return;
   remove();
   throw Error(ErrorCode::busy,
               {"cannot read from '" + path_ + "'",
-               std::to_string(own - 1) + " snapshots that this process has open: more would keep other processes out",
+               std::to_string(own - 1) + " snapshots that this process has open" +
+                   (own <= kReadersOfProcessMax ? ", and those of other processes" : "") +
+                   ": more would keep other processes out",
                std::to_string(kReadersOfProcessMax) + " in a process, " + std::to_string(kReadersMax) + " in all",
                "end those that are no longer needed"});
+}
+
+bool ReaderSlots::is_granted(unsigned own) const {
+  return own <= granted_.load(std::memory_order_relaxed) &&
+         os::now_microseconds() - granted_at_.load(std::memory_order_relaxed) < kGrantMicroseconds;
+}
+
+// Whether this process may have so many. For a while it may then have a few more.
+bool ReaderSlots::has_room_for(unsigned own) {
+  constexpr unsigned kMore = 16;
+  const Map::Visit visit(map_);
+  if (map_.readers() < kReadersMax) return true;
+  clear_dead();
+  unsigned used = 0;
+  mdb_reader_list(map_.handle(), count_reader, &used);
+  if (used >= kReadersMax) return false;
+  granted_.store(own + std::min(kMore, kReadersMax - used - 1), std::memory_order_relaxed);
+  granted_at_.store(os::now_microseconds(), std::memory_order_relaxed);
+  return true;
 }
 
 std::vector<LongReader> ReaderSlots::long_readers(const ReadTransaction& transaction, const CommitClock& clock,

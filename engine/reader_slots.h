@@ -21,7 +21,7 @@ class ReaderSlots {
       : map_(map), locks_(locks), lock_file_(lock_file), path_(path) {}
 
   // A snapshot of this process begins, or has ended.
-  // Errors  busy  the process has as many as it may have
+  // Errors  busy  the process has as many as it may have, or all processes together have
   void add();
   // The same, whatever their number.
   void count_one() noexcept { own_.fetch_add(1, std::memory_order_relaxed); }
@@ -39,11 +39,18 @@ class ReaderSlots {
   void clear_dead_now_and_then();
 
  private:
+  static constexpr std::int64_t kGrantMicroseconds = 1'000'000;
+
+  bool is_granted(unsigned own) const;
+  bool has_room_for(unsigned own);
+
   Map& map_;
   const FileLocks& locks_;
   LockFile& lock_file_;
   const std::string& path_;
   std::atomic<unsigned> own_{0};
+  std::atomic<unsigned> granted_{0};           // so many of this process, for a moment
+  std::atomic<std::int64_t> granted_at_{0};
   std::atomic<std::int64_t> cleared_dead_{0};  // when
 };
 

@@ -45,7 +45,7 @@ void WriteLock::acquire_among_processes(std::uint32_t timeout_ms, const Acquire&
 bool WriteLock::try_acquire() {
   {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(is_held_, true)) return false;
+    if (is_pending_ || std::exchange(is_held_, true)) return false;
     note_thread();
   }
   try {
@@ -69,15 +69,26 @@ void WriteLock::acquire_within_process(Deadline deadline, std::uint32_t timeout_
   if (is_held_ && holder_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
     throw busy(path_, "an open write transaction of this thread", "commit it or let go of it first");
   }
-  const auto is_free = [&] { return !is_held_; };
-  const auto pause_ends = [&] { return std::min(deadline, std::chrono::steady_clock::now() + kTellEvery); };
-  while (!changed_.wait_until(lock, pause_ends(), is_free)) {
-    if (on_wait) on_wait();
-    if (std::chrono::steady_clock::now() < deadline) continue;
-    throw busy(path_,
-               "another thread of this process kept its write transaction for " + in_seconds(timeout_ms),
-               "wait for it to end, or raise busy_timeout_ms");
-  }
+  const auto await_end_of = [&](const bool& flag) {
+    const auto pause_ends = [&] { return std::min(deadline, std::chrono::steady_clock::now() + kTellEvery); };
+    while (!changed_.wait_until(lock, pause_ends(), [&] { return !flag; })) {
+      if (on_wait) on_wait();
+      if (std::chrono::steady_clock::now() < deadline) continue;
+      throw busy(path_,
+                 "another thread of this process kept its write transaction for " + in_seconds(timeout_ms),
+                 "wait for it to end, or raise busy_timeout_ms");
+    }
+  };
+  await_end_of(is_pending_);
+  is_pending_ = true;
+  struct Pending {
+    WriteLock* lock;
+    ~Pending() {
+      lock->is_pending_ = false;
+      lock->changed_.notify_all();
+    }
+  } const pending{this};
+  await_end_of(is_held_);
   is_held_ = true;
   note_thread();
 }
@@ -88,7 +99,7 @@ void WriteLock::release_within_process() noexcept {
     is_held_ = false;
     holder_.store({}, std::memory_order_relaxed);
   }
-  changed_.notify_one();
+  changed_.notify_all();
 }
 
 }  // namespace piecemark::engine

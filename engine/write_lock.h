@@ -1,7 +1,8 @@
 // Who may write: one writer at a time, in this process and in all others, with a time-out that names the holder.
 //
 // LMDB's own write lock knows no time-out, and a suspended holder blocks everybody. Whoever holds this one finds it
-// free. It is, in this order, a flag within the process, and `write` of the lock protocol.
+// free. It is, in this order, a flag within the process, and `write` of the lock protocol. Threads of a process wait as
+// processes do: one of them comes next, and keeps out the others, also the one that lets go of the lock and wants it again.
 #pragma once
 
 #include <atomic>
@@ -23,7 +24,7 @@ class WriteLock {
   // Waits for the lock. While it does, it calls `on_wait` now and then, which may throw to give up.
   // Errors  busy  someone else kept it for longer than the time-out, or this thread holds it
   void acquire(std::uint32_t timeout_ms, const OnWait& on_wait = {});
-  // False where somebody else, or this thread, holds it.
+  // False where somebody else, or this thread, holds it, or comes next.
   bool try_acquire();
   // So that nobody else writes, for a file that is open for reading only.
   void acquire_shared(std::uint32_t timeout_ms);
@@ -42,6 +43,7 @@ class WriteLock {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool is_held_ = false;
+  bool is_pending_ = false;  // A thread waits for is_held_; the others wait for this.
   std::atomic<std::thread::id> holder_{};
 };
 

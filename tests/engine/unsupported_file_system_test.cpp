@@ -29,7 +29,7 @@ using testing::TemporaryFolder;
 
 constexpr std::array<std::string_view, 2> kTables{"one", "two"};
 
-enum class Lacking { maps, record_locks, whole_file_locks };
+enum class Lacking { maps, record_locks, open_file_locks };
 
 // From now on, for this process.
 bool take_away(Lacking what, int error) {
@@ -54,11 +54,12 @@ bool take_away(Lacking what, int error) {
     case Lacking::record_locks:
       filter.insert(filter.end(),
                     {jump_if_equal(SYS_fcntl, 1, 0), answer(SECCOMP_RET_ALLOW), load(argument(1)),
-                     jump_if_equal(F_SETLK, 2, 0), jump_if_equal(F_SETLKW, 1, 0),
-                     jump_if_equal(F_OFD_SETLK, 0, 1), answer(refused)});
+                     jump_if_equal(F_SETLK, 1, 0), jump_if_equal(F_SETLKW, 0, 1), answer(refused)});
       break;
-    case Lacking::whole_file_locks:
-      filter.insert(filter.end(), {jump_if_equal(SYS_flock, 0, 1), answer(refused)});
+    case Lacking::open_file_locks:
+      filter.insert(filter.end(),
+                    {jump_if_equal(SYS_fcntl, 1, 0), answer(SECCOMP_RET_ALLOW), load(argument(1)),
+                     jump_if_equal(F_OFD_SETLK, 0, 1), answer(refused)});
       break;
   }
   filter.push_back(answer(SECCOMP_RET_ALLOW));
@@ -114,7 +115,7 @@ class UnsupportedFileSystemTest : public ::testing::Test {
 };
 
 TEST_F(UnsupportedFileSystemTest, IsNamedByWhoeverOpens) {
-  for (const Lacking what : {Lacking::maps, Lacking::record_locks, Lacking::whole_file_locks}) {
+  for (const Lacking what : {Lacking::maps, Lacking::record_locks, Lacking::open_file_locks}) {
     for (const int error : {EINVAL, ENODEV, ENOSYS, ENOLCK, EOPNOTSUPP}) {
       for (const bool is_read_only : {false, true}) {
         EXPECT_THAT(
@@ -137,7 +138,7 @@ TEST_F(UnsupportedFileSystemTest, IsNamedByWhoeverCreates) {
 TEST_F(UnsupportedFileSystemTest, NewFileNeedsNoLocks) {
   for (const int error : {ENOSYS, ENOLCK, EOPNOTSUPP}) {
     std::filesystem::remove(folder_.path("another"));
-    EXPECT_EQ(outcome(Lacking::whole_file_locks, error, [&] { create_another(); }), "done");
+    EXPECT_EQ(outcome(Lacking::open_file_locks, error, [&] { create_another(); }), "done");
   }
 }
 
