@@ -41,7 +41,7 @@ class CommitGuard {
   // Cost  some 5 ns, where a transaction has begun from the same commit before, else a look-up
   bool holds(MDB_txn* transaction, std::uint64_t commit) const;
   // Whether the file holds the commit after it too: one that is being made just now, or was made by a process that was
-  // killed before it could say so, or that nobody of those who have the file open has made.
+  // killed before it could say so, or that no process has made which has the file open.
   bool holds_later(MDB_txn* transaction, std::uint64_t commit) const;
 
   // What a write transaction, which has just begun from this commit, relies on.

@@ -84,8 +84,10 @@ std::uint64_t Environment::memory_to_reserve(std::uint64_t bytes_to_write) const
 ReadTransaction Environment::begin_read(Deadline copied_since) {
   Rooms& rooms = *rooms_;
   rooms.check_usable("read from");
-  if (rooms.copy && !rooms.copy.is_current(rooms.data.file(), copied_since))
+  if (rooms.copy && !rooms.copy.is_current(rooms.data.file(), copied_since)) {
+    rooms.unregister();
     rooms.throw_replaced("read from", "a private copy was read, and the file has changed since it was made");
+  }
   if (rooms.readers) rooms.readers->add();
   Map::Visit visit(rooms.map);
   MDB_txn* handle = nullptr;
@@ -228,11 +230,15 @@ void Environment::Rooms::throw_replaced(const char* attempted, const char* found
                                          "close the store and open it again"});
 }
 
+void Environment::Rooms::unregister() noexcept {
+  if (is_registered.exchange(false)) OpenFiles::of_process().closed(data.id());
+}
+
 void Environment::Rooms::close() noexcept {
   map.close();
   lock_file.close();
   data.close();
-  if (std::exchange(is_registered, false)) OpenFiles::of_process().closed(data.id());
+  unregister();
 }
 
 }  // namespace piecemark::engine

@@ -1,24 +1,24 @@
-// The lock protocol of a store file: which locks there are, and who holds which of them while doing what.
+// The lock protocol of a store file: which locks there are, and what a process holds while it does something.
 //
 //   lock      shared by                                     exclusive by
 //   --------  --------------------------------------------  ------------------------------------------------------------
-//   gate      an opener, from before it looks at the lock   who makes the file, or puts it in the place of another one,
-//             file until its environment is open            until its names are final
-//   open      every open environment, until it closes       nobody: asked about, to know whether anyone else is there
-//   pending   who will share `write`, while it waits for    the writer that comes next, while it waits for `write`
-//             that
-//   write     who needs that nothing is committed:          the writer, from before its transaction begins until after
+//   gate      an opener, from before it looks at the lock   a process that creates the file, or puts it in the place of
+//             file until its environment is open            another one, until its names are final
+//   open      every open environment, until it closes       no process: it is queried, to know whether others are there
+//   pending   a process that will share `write`, while it   the writer that comes next, while it waits for `write`
+//             waits for that
+//   write     a process that needs a file at rest:          the writer, from before its transaction begins until after
 //             an opener that walks the pages, a private     its end
 //             copy in the making
 //
-// Order of acquisition: gate, open, pending, write. Nobody waits for a lock that is further left than one it holds.
+// Order of acquisition: gate, open, pending, write. No process waits for a lock that is further left than one it holds.
 //
-// Fairness. Whoever waits for `write` holds `pending`: a writer keeps out all others, and waits only for those who have
-// `write` already; those who will share it keep out the next writer, and wait only for the one that writes. So whoever lets
-// go of `write` and wants it again at once comes after those that waited.
+// Fairness. A process that waits for `write` holds `pending`. A writer keeps out all others by that, and waits only for
+// holders of `write`; processes that will share `write` keep out the next writer, and wait only for the present one. So a
+// process that releases `write` and acquires it again at once comes after those that waited.
 //
-// Waiting. Whoever lets go of a lock wakes those who wait (LockSignal). A process that ends wakes nobody: for its sake those
-// who wait look again now and then.
+// Waiting. A process that releases a lock wakes the waiters (LockSignal). A process that ends wakes none: for its sake
+// waiters look again every 20 ms.
 //
 // Locks are ranges of bytes beyond the end of every file, and belong to the open file: threads of one environment share
 // them, and coordinate by other means. Where a range ends says which process holds it. FORMAT.md has the numbers.

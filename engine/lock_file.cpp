@@ -22,7 +22,6 @@ constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::size_t kHeadingBytes = 64;  // Beyond the place where LMDB's data files have the same magic.
 constexpr std::uint64_t kReaderBytes = 64;
 constexpr std::uint64_t kTableHeadingBytes = 128;
-constexpr std::uint64_t kSlotsBytes = kTableHeadingBytes + (kReadersMax - 1) * kReaderBytes;
 static_assert(kTableHeadingBytes + (kSlotsOfLmdb - 1) * kReaderBytes == SharedState::kOffset + SharedState::kSize);
 static_assert(kTableHeadingBytes + kReaderSlots * kReaderBytes <= SharedState::kOffset);
 
@@ -117,7 +116,7 @@ LockFile LockFile::open(const std::string& path, const os::File& store, const st
   os::close_in_forked_child(opened.file_.descriptor());
   os::FileFacts facts;
   std::error_code error = os::facts_of(opened.file_, facts);
-  if (!error) error = os::reserve_range(opened.file_, 0, kSlotsBytes);
+  if (!error) error = os::reserve_range(opened.file_, 0, SharedState::kOffset);
   if (!error) error = opened.shared_.map(opened.file_);
   if (error) {
     if (facts.size_bytes == 0) os::remove_quietly(name);

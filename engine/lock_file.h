@@ -5,7 +5,7 @@
 // the byte whose offset is the process id, once it reads. They end when the process closes any descriptor of the lock
 // file, as programs do that copy the folder. So
 //   - an open store holds the first byte by a lock of its own as well, and the next opener finds the lock file in use;
-//   - nobody calls a reader dead whose process has the store open (file_locks.h);
+//   - no process calls a reader dead whose process has the store open (file_locks.h);
 //   - a process looks now and then whether its locks are still there, and acquires them again.
 //
 // Reading or writing the lock file here would drop the same locks: only for files that this process does not have open.
@@ -49,8 +49,8 @@ class LockFile {
   // Errors  unsafe_lock_file, permission_denied (names the lock file), disk_full, io_error
   static LockFile open(const std::string& path, const os::File& store, const std::string& attempted);
 
-  // Whether this process may write it; or, where it is missing, make it so that it belongs to those who have the store. Who
-  // may only read the store should not keep its owner out.
+  // Whether this process may write it; or, where it is missing, create it so that all who may write the store may write
+  // it: a process that may only read the store should not lock its owner out.
   static bool may_be_used(const std::string& path, const os::File& store);
 
   LockFile() = default;

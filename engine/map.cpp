@@ -37,7 +37,7 @@ ProcessIdTaken::ProcessIdTaken(const std::string& attempted, const std::string& 
              {},
              "start this program again, so that it gets another process id, or close the file there"}) {}
 
-void Map::open(const std::string& file, const MapOptions& options) {
+void Map::open(const std::string& file, MapOptions options) {
   options_ = options;
   const std::string attempted = "cannot open '" + path_ + "'";
   check_opening(mdb_env_create(&handle_), attempted, path_);

@@ -2,8 +2,8 @@
 // none. The only owner of an MDB_env.
 //
 // Invariants
-//   - LMDB may not change the map while a transaction of this process is open. Whoever uses the environment is inside
-//     (enter, leave); the size changes while nobody is.
+//   - LMDB may not change the map while a transaction of this process is open. Users of the environment are inside
+//     (enter, leave); the size changes while none is.
 //   - Address space that a file needs is never given back while it is open: the map only grows.
 #pragma once
 
@@ -24,7 +24,7 @@ class WriterThread;
 
 struct MapOptions {
   bool read_only = false;
-  bool without_lock_file = false;  // Nobody else writes the file, nor keeps anyone from reading it.
+  bool without_lock_file = false;  // No other process writes the file, or needs to know its readers.
   std::uint64_t size_bytes = 0;
   std::uint32_t busy_timeout_ms = 10'000;
 };
@@ -50,11 +50,12 @@ class Map {
 
   // `file` is what LMDB shall open; messages name the path that this object has.
   // Errors  UnsettledLockFile, unsupported_platform, and those of the system
-  void open(const std::string& file, const MapOptions& options);
+  void open(const std::string& file, MapOptions options);
   void close() noexcept;
   // In a forked child, where it belongs to the parent.
   void abandon() noexcept { handle_ = nullptr; }
   MDB_env* handle() const { return handle_; }
+  const MapOptions& options() const { return options_; }
 
   // Between the two, the map stays where it is.
   void enter();

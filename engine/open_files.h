@@ -1,8 +1,8 @@
 // The environments of this process: a file is open once in it, by whatever names, and so is a lock file.
 //
 // Invariants
-//   - An entry stays from before its file is opened until after it is closed; whoever wants the file meanwhile waits, and
-//     nobody else does: opening and closing go on without the mutex.
+//   - An entry stays from before its file is opened until after it is closed. Threads that want the file meanwhile
+//     wait, and no others: opening and closing go on without the mutex.
 //   - A forked child begins with none: what the parent has open is not its own, and the parent's mutex may be locked for ever.
 //   - Never destroyed: stores may be closed at the very end of the process.
 #pragma once

@@ -2,9 +2,9 @@
 //
 //   1. The file itself, by its name: what it is, and whether this process has it open.
 //   2. The gate, which keeps others from making or replacing the file meanwhile (file_locks.h).
-//   3. Its lock file: the one that all who have the file open use. Where it may not be written, a private copy is opened
+//   3. Its lock file: the one that all processes use which have the file open. Where it may not be written, a private copy is opened
 //      in the place of the file.
-//   4. The pages, while nothing is committed. Where somebody is writing already, an opener with a lock file goes on without:
+//   4. The pages, while nothing is committed. While another process writes, an opener with a lock file goes on without:
 //      the writer has walked them.
 //   5. LMDB, and the tables.
 //
@@ -49,7 +49,10 @@ class Opening {
   void remove_lock_file_of_other_file();
   void open_shared();
   void open_copy();
+  void make_copy();
+  void share_write_for_reading();
   void open_map(const std::string& file);
+  void free_slots_of_namesake(const std::string& file);
   bool share_write();
   void require_own_lock_table();
   void settle_after_dead_processes(Environment& environment) const;
@@ -79,8 +82,8 @@ Error in_use_with_other_lock_file(const std::string& attempted, const std::strin
 }  // namespace
 
 // LMDB keeps the number of the last commit in the lock file. Where the data file was overwritten while others have it open,
-// that number is of another file, and a writer that believed it would damage this one. It is 0 until whoever makes the lock
-// file has looked into the data file. A number that is one behind may also be that of a writer who was killed before it could
+// that number is of another file, and a writer that believed it would damage this one. It is 0 until the process that makes the lock
+// file has looked into the data file. A number that is one behind may also be that of a writer that was killed before it could
 // note its commit, or is about to.
 void Opening::require_own_lock_table() {
   MDB_txn* const transaction = rooms().map.begin(MDB_RDONLY, "open");
@@ -111,7 +114,7 @@ void Opening::settle_after_dead_processes(Environment& environment) const {
   try {
     static_cast<void>(environment.begin_write(0));
   } catch (const Error& error) {
-    // Where somebody is writing, that settles it.
+    // Another process is writing, which settles it.
     if (error.code() == ErrorCode::busy) return;
     if (rooms.is_overwritten) throw_overwritten_while_open(rooms);
     throw;
@@ -120,7 +123,7 @@ void Opening::settle_after_dead_processes(Environment& environment) const {
 
 std::shared_ptr<Environment> Environment::open(const std::string& path, std::span<const std::string_view> tables,
                                                const EnvironmentOptions& options) {
-  // A process that is killed while it makes the lock file leaves half of it to those who open the store at that moment.
+  // A process that is killed while it makes the lock file leaves half of it to the openers of that moment.
   // All of them let go of it, and the next one makes it anew.
   constexpr std::uint32_t kPatienceMs = 500;
   const Deadline deadline = deadline_in(kPatienceMs);
@@ -241,8 +244,10 @@ void Opening::open_rooms(OpenFiles::Claim& claim) {
     } catch (const ProcessIdTaken&) {
       if (!rooms.options.read_only) throw;
       rooms.map.close();
-      rooms.lock_file.close();
       rooms.locks->release(FileLock::write);
+      rooms.locks->release(FileLock::open);
+      rooms.locks->set_signal({});
+      rooms.lock_file.close();
     }
   }
   open_copy();
@@ -256,7 +261,7 @@ void Opening::open_shared() {
   if (is_walked) rooms.locks->release(FileLock::write);
 }
 
-// Where somebody writes, only for a moment: an opener with a lock file does without.
+// While another process writes, it waits only for a moment: an opener with a lock file does without.
 bool Opening::share_write() {
   constexpr std::uint32_t kPatienceMs = 50;
   return rooms().locks->share_write(std::min(deadline_, deadline_in(kPatienceMs)));
@@ -289,8 +294,8 @@ void Opening::open_lock_file(OpenFiles::Claim& claim) {
   rooms.locks->set_signal(rooms.lock_file.shared().lock_signal());
 }
 
-// The name of this file belonged to another one, which is still open somewhere, and its lock file with it. Those who have it
-// keep it; nobody else can come to use the two. While nobody has this file open, and nobody can, it loses its name.
+// The name of this file belonged to another one, which is still open in some process, and so did its lock file. The processes
+// that use it keep it; no other can come to use it. It loses its name while no process has this file open, or can open it.
 void Opening::remove_lock_file_of_other_file() {
   Rooms& rooms = this->rooms();
   os::File file;
@@ -313,33 +318,59 @@ void Opening::remove_lock_file_of_other_file() {
                             "a lock file of another data file: a process still has the file open that was here before");
 }
 
-// Neither the writer nor this process waits for longer than the copy takes.
 void Opening::open_copy() {
   Rooms& rooms = this->rooms();
   if (os::is_on_read_only_file_system(rooms.data.file())) {
     if (!rooms.options.trusted) require_sound_pages(rooms.data.file(), rooms.path(), "open");
     return open_map(rooms.path());
   }
-  if (!rooms.locks->share_write(deadline_)) {
-    const auto holder = rooms.locks->holder(FileLock::write, os::LockMode::shared);
-    throw Error(ErrorCode::busy,
-                {attempted_,
-                 (holder ? holder->to_string() : "another process") +
-                     " is writing, and the lock file may not be written, so that a copy has to be read",
-                 {},
-                 "try again later"});
-  }
   try {
-    rooms.copy = PrivateCopy(rooms.data.file(), rooms.path(), attempted_);
+    make_copy();
   } catch (const Error& error) {
     if (error.code() != ErrorCode::disk_full) throw;
-    // There is no room for anything. Nobody writes for as long as the file is open here.
+    // There is no room for anything: writers wait for as long as this process has the file open.
+    share_write_for_reading();
     if (!rooms.options.trusted) require_sound_pages(rooms.data.file(), rooms.path(), "open");
     return open_map(rooms.path());
   }
-  rooms.locks->release(FileLock::write);
   if (!rooms.options.trusted) require_sound_pages(rooms.copy.file(), rooms.path(), "open");
   open_map(rooms.copy.name());
+}
+
+// Writers go on meanwhile. Only where they commit again and again, they wait for as long as the copy takes.
+void Opening::make_copy() {
+  constexpr int kAttempts = 3;
+  Rooms& rooms = this->rooms();
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    rooms.copy = PrivateCopy(rooms.data.file(), rooms.path(), attempted_);
+    if (rooms.copy.is_whole(rooms.data.file())) return;
+  }
+  share_write_for_reading();
+  rooms.copy = PrivateCopy(rooms.data.file(), rooms.path(), attempted_);
+  rooms.locks->release(FileLock::write);
+}
+
+void Opening::share_write_for_reading() {
+  Rooms& rooms = this->rooms();
+  if (rooms.locks->share_write(deadline_)) return;
+  const auto holder = rooms.locks->holder(FileLock::write, os::LockMode::shared);
+  throw Error(ErrorCode::busy,
+              {attempted_,
+               (holder ? holder->to_string() : "another process") +
+                   " is writing, and the lock file may not be written, so that a copy has to be read",
+               {},
+               "try again later"});
+}
+
+// A process that has ended, and had the same id in another namespace, may have left slots in the table of readers: LMDB
+// takes them for those of this process, and frees them when this process closes the file.
+void Opening::free_slots_of_namesake(const std::string& file) {
+  Rooms& rooms = this->rooms();
+  const bool has_namesake = ReaderSlots::has_slots(rooms.map, os::process_id());
+  mdb_txn_abort(rooms.map.begin(MDB_RDONLY, "open"));  // Throws where that process lives.
+  if (!has_namesake) return;
+  rooms.map.close();
+  rooms.map.open(file, rooms.map.options());
 }
 
 void Opening::open_map(const std::string& file) {
@@ -354,7 +385,7 @@ void Opening::open_map(const std::string& file) {
   if (has_lock_file) {
     if (!rooms.lock_file.is_at_its_path(rooms.path()))
       throw UnsettledLockFile(rooms.path(), "a lock file that was removed while the file was opened");
-    mdb_txn_abort(rooms.map.begin(MDB_RDONLY, "open"));  // Whether this process may read at all.
+    free_slots_of_namesake(file);
     rooms.lock_file.protect_first_byte();
     rooms.readers.emplace(rooms.map, *rooms.locks, rooms.lock_file, rooms.path());
     rooms.write_lock.emplace(*rooms.locks, rooms.path());

@@ -44,6 +44,10 @@ std::string PrivateCopy::state_of(const os::File& original) {
   return state;
 }
 
+bool PrivateCopy::is_whole(const os::File& original) const {
+  return state_of(original).substr(0, kMetaBytes) == copied_state_.substr(0, kMetaBytes);
+}
+
 bool PrivateCopy::is_current(const os::File& original, Deadline copied_since) const {
   return began_ >= copied_since || state_of(original) == copied_state_;
 }

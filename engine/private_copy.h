@@ -1,5 +1,5 @@
-// A copy of a store that only this process knows, for readers that may not enter the lock file: nobody could know what they
-// read, and keep it from being overwritten. Taking it keeps writers waiting for as long as the file takes to be copied.
+// A copy of a store that only this process knows, for readers that may not write the lock file: no writer could know what they
+// read, and keep it from being overwritten.
 #pragma once
 
 #include <string>
@@ -12,12 +12,15 @@ namespace piecemark::engine {
 class PrivateCopy {
  public:
   PrivateCopy() = default;
-  // Copies the file, which nobody writes meanwhile, to a file without a name: in the folder for temporary files, or, where
+  // Copies the file to one without a name: in the folder for temporary files, or, where
   // that has no room, in memory.
   // Errors  disk_full, io_error
   PrivateCopy(const os::File& original, const std::string& path, const std::string& attempted);
 
   explicit operator bool() const { return static_cast<bool>(file_); }
+  // Whether all of it is of one commit. LMDB leaves the pages of the last commit alone: it is, unless there were others
+  // meanwhile.
+  bool is_whole(const os::File& original) const;
   const os::File& file() const { return file_; }
   // A name that leads to it in this process.
   std::string name() const;

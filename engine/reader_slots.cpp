@@ -42,6 +42,10 @@ OldestSnapshots oldest_snapshots(const Map& map) {
 
 }  // namespace
 
+bool ReaderSlots::has_slots(const Map& map, std::uint32_t process_id) {
+  return oldest_snapshots(map).contains(process_id);
+}
+
 // LMDB tells how many slots were ever in use at the same time, which says enough until that were many. Then they have to be
 // counted, which takes as long as thousands of snapshots: once for a while.
 void ReaderSlots::add() {

@@ -20,6 +20,9 @@ class ReaderSlots {
   ReaderSlots(Map& map, const FileLocks& locks, LockFile& lock_file, const std::string& path)
       : map_(map), locks_(locks), lock_file_(lock_file), path_(path) {}
 
+  // Whether the table of readers names a process of this id.
+  static bool has_slots(const Map& map, std::uint32_t process_id);
+
   // A snapshot of this process begins, or has ended.
   // Errors  busy  the process has as many as it may have, or all processes together have
   void add();

@@ -28,7 +28,7 @@ struct Environment::Rooms {
 
   EnvironmentOptions options;
   const std::uint64_t fork_generation = os::fork_generation();
-  bool is_registered = false;  // among the files of the process
+  std::atomic<bool> is_registered{false};  // among the files of the process
 
   // In the order in which they come to be; they go the other way round.
   DataFile data;
@@ -49,6 +49,8 @@ struct Environment::Rooms {
   const std::string& path() const { return data.path(); }
   bool is_forked() const { return fork_generation != os::fork_generation(); }
   void close() noexcept;
+  // From now on the process may open the file anew, beside this one.
+  void unregister() noexcept;
 
   // Errors  forked, reopen_needed
   void check_usable(const char* attempted) const;

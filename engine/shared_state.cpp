@@ -14,10 +14,11 @@ std::error_code SharedState::map(const os::File& lock_file) {
   return {};
 }
 
-// Those who wait keep their count: who is alone has none, and a count that is too high costs a call now and then.
+// The count of waiters stays: one that is too high, after a waiter was killed, costs a system call at each release.
 void SharedState::reset() noexcept {
   words().mark_commit.store(0);
   words().mark_random.store(0);
+  words().announced_commit.store(0);
   words().magic.store(kMagic);
 }
 

@@ -31,6 +31,12 @@ class SharedState {
   // The caller holds the write lock.
   void set_last_commit(const CommitMark& mark) noexcept;
 
+  // The highest number under which a commit was about to be made: what is in the file beyond that, was not made by a process
+  // that has it open.
+  std::uint64_t announced_commit() const noexcept { return words().announced_commit.load(); }
+  // Before it is made. The caller holds the write lock.
+  void announce_commit(std::uint64_t commit) noexcept { words().announced_commit.store(commit); }
+
  private:
   struct Words {
     std::atomic<std::uint64_t> magic;
@@ -38,8 +44,9 @@ class SharedState {
     std::atomic<std::uint32_t> lock_waiters;
     std::atomic<std::uint64_t> mark_commit;  // 0 while the mark is being written
     std::atomic<std::uint64_t> mark_random;
+    std::atomic<std::uint64_t> announced_commit;
   };
-  static_assert(sizeof(Words) == 32, "FORMAT.md describes these bytes.");
+  static_assert(sizeof(Words) == 40, "FORMAT.md describes these bytes.");
 
   Words& words() const { return *static_cast<Words*>(memory_.data()); }
 

@@ -22,6 +22,9 @@ MDB_txn* Transactions::begin_snapshot() {
     } else if (!rooms_.tables.are_known(transaction)) {
       mdb_txn_abort(transaction);
       rooms_.tables.adopt();
+    } else if (is_followed_by_strange_commit(transaction)) {
+      mdb_txn_abort(transaction);
+      rooms_.throw_overwritten("read from");
     } else if (!is_settled && is_left_behind(transaction)) {
       mdb_txn_abort(transaction);
       is_settled = true;
@@ -30,6 +33,13 @@ MDB_txn* Transactions::begin_snapshot() {
       return transaction;
     }
   }
+}
+
+// Every writer announces its commit before it makes it.
+bool Transactions::is_followed_by_strange_commit(MDB_txn* transaction) const {
+  const std::uint64_t commit = mdb_txn_id(transaction);
+  return rooms_.lock_file && rooms_.guard.holds_later(transaction, commit) &&
+         rooms_.lock_file.shared().announced_commit() <= commit;
 }
 
 // Whether there is a commit after the last one that was noted, and nobody is writing. Only a writer can do something
@@ -84,6 +94,7 @@ void Transactions::end_write(MDB_txn* transaction, WriterHold hold) noexcept {
 void Transactions::commit(MDB_txn* transaction, const Commit& commit) {
   if (rooms_.is_forked()) rooms_.check_usable("commit to");
   const std::uint64_t number = mdb_txn_id(transaction);
+  if (rooms_.lock_file) rooms_.lock_file.shared().announce_commit(number);
   const std::exception_ptr failure = rooms_.commits.commit(transaction, {.durability = commit.durability,
                                                                          .changes = commit.changes,
                                                                          .on_thread = commit.hold != WriterHold::nothing});

@@ -31,6 +31,7 @@ class Transactions {
   void commit(MDB_txn* transaction, const Commit& commit);
 
  private:
+  bool is_followed_by_strange_commit(MDB_txn* transaction) const;
   bool is_left_behind(MDB_txn* transaction) const;
   void settle_later_commit();
 

@@ -1,6 +1,6 @@
 // Who may write: one writer at a time, in this process and in all others, with a time-out that names the holder.
 //
-// LMDB's own write lock knows no time-out, and a suspended holder blocks everybody. Whoever holds this one finds it
+// LMDB's own write lock knows no time-out, and a suspended holder blocks everybody. The holder of this one finds it
 // free. It is, in this order, a flag within the process, and `write` of the lock protocol. Threads of a process wait as
 // processes do: one of them comes next, and keeps out the others, also the one that lets go of the lock and wants it again.
 #pragma once

@@ -92,6 +92,7 @@ class ExecSession::Operation {
           refuse("the operation \"" + std::string(name) + "\" takes no \"" + std::string(member.name) + "\"");
         }
       }
+      if (session_.has_lost_transaction_) return run_in_lost_transaction(name);
       (this->*entry.run)();
       return std::move(answer_);
     }
@@ -99,6 +100,16 @@ class ExecSession::Operation {
   }
 
  private:
+  // What belongs to a transaction that ended with the file is not carried out by itself.
+  std::string run_in_lost_transaction(std::string_view name) {
+    session_.has_lost_transaction_ = name != "commit" && name != "rollback";
+    if (name == "rollback") return R"({"ok":true})";
+    throw Error(ErrorCode::invalid_use, {"cannot execute the operation",
+                                         "a transaction that was rolled back, because the file was overwritten",
+                                         {},
+                                         "begin it again"});
+  }
+
   struct Entry {
     std::string_view name;
     std::array<std::string_view, 3> members;  // what it takes besides "op"
@@ -300,6 +311,7 @@ std::string ExecSession::answer(std::string_view line) {
 
 // The file is what it is now: a transaction that was begun before is over.
 void ExecSession::close() {
+  has_lost_transaction_ = transaction_.has_value();
   transaction_.reset();
   static_cast<void>(Store(std::move(store_)));
   is_closed_ = true;

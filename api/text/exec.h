@@ -37,6 +37,7 @@ class ExecSession {
   Store& store_;
   Reopen reopen_;
   bool is_closed_ = false;
+  bool has_lost_transaction_ = false;  // with the file; its operations are refused up to its end
   std::optional<WriteTxn> transaction_;
   JsonReader operation_reader_;
   JsonReader row_reader_;

@@ -286,7 +286,8 @@ PIECEMARK_INTERPOSED int msync(void* /*start*/, std::size_t /*size*/, int /*flag
 PIECEMARK_INTERPOSED int open(const char* path, int flags, ...) {
   std::va_list rest;
   va_start(rest, flags);
-  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+  const bool is_made = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+  const mode_t mode = is_made ? va_arg(rest, mode_t) : 0;
   va_end(rest);
   return open_unsynced(path, flags, mode);
 }
