@@ -33,12 +33,12 @@ Store Store::create(const std::string& path, const CreateOptions& create, const 
                 {"cannot create '" + path + "'", "format " + std::to_string(create.format),
                  index::known_formats(), "run 'piecemark formats' to see them"});
   }
-  engine::Environment::create(
-      path, index::kTables,
-      [&](engine::WriteTransaction& transaction) {
-        index::save_stamp(transaction, index::new_stamp(*format, create.nulls_not_distinct));
-      },
-      {.map_size_bytes = open.map_size_bytes, .notes_table = index::kNotesTable});
+  engine::Environment::create(path, index::kTables,
+                              [&](engine::WriteTransaction& transaction) {
+                                index::save_stamp(transaction,
+                                                  index::new_stamp(*format, create.nulls_not_distinct));
+                              },
+                              {.map_size_bytes = open.map_size_bytes, .notes_table = index::kNotesTable});
   return Store::open(path, open);
 }
 

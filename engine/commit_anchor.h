@@ -19,7 +19,7 @@ struct CommitMark {
 class CommitAnchor {
  public:
   struct Places {
-    const char* number = nullptr;        // in the meta page of the commit, as the next two
+    const char* number = nullptr;  // in the meta page of the commit, as the next two
     const char* root = nullptr;
     const char* last_page = nullptr;
     const char* later_number = nullptr;  // in the other meta page

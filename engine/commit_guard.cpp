@@ -85,7 +85,8 @@ CommitGuard::Known CommitGuard::look_at(MDB_txn* transaction, std::uint64_t comm
   if (!knows_marks()) return found;
   MDB_val key{kMarkKey.size(), const_cast<char*>(kMarkKey.data())};
   MDB_val value{};
-  if (mdb_get(transaction, notes_->handle, &key, &value) != MDB_SUCCESS || value.mv_size != kMarkSize) return found;
+  if (mdb_get(transaction, notes_->handle, &key, &value) != MDB_SUCCESS || value.mv_size != kMarkSize)
+    return found;
   const auto* const record = static_cast<const char*>(value.mv_data);
   // That of an earlier commit was left by a library that knows no marks.
   if (load<std::uint64_t>(record + kMarkCommitAt) != commit) return found;

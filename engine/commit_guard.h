@@ -71,7 +71,8 @@ class CommitGuard {
   SharedState* shared_ = nullptr;
 
   mutable std::atomic<std::uint64_t> pages_generation_{0};
-  mutable std::atomic<const char*> pages_{nullptr};  // the first page in the map; nullptr where it cannot be told
+  mutable std::atomic<const char*> pages_{
+      nullptr};  // the first page in the map; nullptr where it cannot be told
   mutable std::atomic<std::uint64_t> page_size_{0};
   mutable std::atomic<std::uint64_t> sequence_{0};  // odd while the words change
   mutable std::array<std::atomic<std::uint64_t>, kWords> words_{};

@@ -26,9 +26,9 @@ constexpr std::uint32_t kOwnerWrites = 0600;
 std::shared_ptr<Environment> Creation::open(const EnvironmentOptions& options) const {
   auto rooms = std::make_unique<Environment::Rooms>(file_.temporary(), options);
   try {
-    rooms->map.open(file_.temporary(), {.read_only = options.read_only,
-                                        .without_lock_file = true,
-                                        .size_bytes = options.map_size_bytes});
+    rooms->map.open(
+        file_.temporary(),
+        {.read_only = options.read_only, .without_lock_file = true, .size_bytes = options.map_size_bytes});
   } catch (const Error& error) {
     Error::Facts facts = error.facts();
     facts.attempted = "cannot create '" + file_.temporary() + "'";
@@ -41,7 +41,8 @@ std::shared_ptr<Environment> Creation::open(const EnvironmentOptions& options) c
 // use the pages again that it has itself freed only if it has found some; else each block that the first large transaction
 // rewrites under another key makes the file grow. None of them waits for the disk: the whole file is waited for at the end.
 void Creation::write(const Environment::Fill& fill) const {
-  const auto environment = open({.map_size_bytes = std::max(options_.map_size_bytes, options_.expected_bytes)});
+  const auto environment =
+      open({.map_size_bytes = std::max(options_.map_size_bytes, options_.expected_bytes)});
   Environment::Rooms& rooms = *environment->rooms_;
   mdb_env_set_flags(rooms.map.handle(), MDB_NOSYNC, 1);
   rooms.tables.name(tables_);

@@ -24,7 +24,8 @@ void remove_abandoned_creations(const std::string& path) {
   const std::string folder = path.substr(0, path.size() - file_name_of(path).size());
   for (const std::string& name : os::neighbours_of(path)) {
     os::File abandoned;
-    if (!is_name_in_creation(name, path) || os::open_file(folder + name, os::Access::read_write, abandoned)) continue;
+    if (!is_name_in_creation(name, path) || os::open_file(folder + name, os::Access::read_write, abandoned))
+      continue;
     const os::ClosedInForkedChild closed(abandoned.descriptor());
     if (FileLocks(abandoned.descriptor(), folder + name).try_acquire(FileLock::gate, os::LockMode::exclusive))
       os::remove_quietly(folder + name);

@@ -107,7 +107,8 @@ std::string ProcessIdentity::to_string() const {
 }
 
 LockSystem& LockSystem::real() {
-  static auto& system = *new RealLockSystem;  // Never destroyed: stores may live until the very end of the process.
+  static auto& system =
+      *new RealLockSystem;  // Never destroyed: stores may live until the very end of the process.
   return system;
 }
 
@@ -183,8 +184,8 @@ bool FileLocks::share_lock_file(const os::FileId& lock_file) {
   const std::uint64_t hash = hash_of({reinterpret_cast<const char*>(&lock_file), sizeof lock_file});
   const std::uint64_t at = kLockFileRegion + 1 + hash % (kRegionSize - 2);
   if (!try_lock({at, 1}, os::LockMode::shared)) return false;
-  for (const os::ByteRange others :
-       {os::ByteRange{kLockFileRegion, at - kLockFileRegion}, os::ByteRange{at + 1, kLockFileRegion + kRegionSize - at - 1}}) {
+  for (const os::ByteRange others : {os::ByteRange{kLockFileRegion, at - kLockFileRegion},
+                                     os::ByteRange{at + 1, kLockFileRegion + kRegionSize - at - 1}}) {
     if (!system_->conflicting_lock(descriptor_, others, os::LockMode::exclusive)) continue;
     system_->unlock(descriptor_, {at, 1});
     return false;

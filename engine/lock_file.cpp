@@ -22,7 +22,7 @@ constexpr std::uint32_t kMagic = 0xBEEFC0DE;
 constexpr std::size_t kHeadingBytes = 64;  // Beyond the place where LMDB's data files have the same magic.
 constexpr std::uint64_t kReaderBytes = 64;
 constexpr std::uint64_t kTableHeadingBytes = 128;
-static_assert(kTableHeadingBytes + (kSlotsOfLmdb - 1) * kReaderBytes == SharedState::kOffset + SharedState::kSize);
+static_assert(kTableHeadingBytes + kSlotsOfLmdb * kReaderBytes == SharedState::kOffset + SharedState::kSize);
 static_assert(kTableHeadingBytes + kReaderSlots * kReaderBytes <= SharedState::kOffset);
 
 constexpr os::ByteRange kFirstByte{0, 1};
@@ -38,7 +38,8 @@ constexpr std::uint64_t kStoreRegionSize = std::uint64_t{1} << 48;
                "move it away, if no program has the store open"});
 }
 
-[[noreturn]] void throw_unusable(std::error_code error, const std::string& path, const std::string& attempted) {
+[[noreturn]] void throw_unusable(std::error_code error, const std::string& path,
+                                 const std::string& attempted) {
   const std::string name = "'" + lock_file_of(path) + "'";
   if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted ||
       error == std::errc::read_only_file_system) {
@@ -46,8 +47,10 @@ constexpr std::uint64_t kStoreRegionSize = std::uint64_t{1} << 48;
                 {attempted,
                  "the lock file " + name + " may not be written: " + error.message(),
                  {},
-                 "ask the owner of the store for write permission on " + name + " (chown, chgrp or chmod as the store has "
-                 "it) and on its folder; or, if no program has the store open, remove " + name});
+                 "ask the owner of the store for write permission on " + name +
+                     " (chown, chgrp or chmod as the store has "
+                     "it) and on its folder; or, if no program has the store open, remove " +
+                     name});
   }
   if (error == std::errc::too_many_symbolic_link_levels) throw_unsafe(path, attempted, "a symbolic link");
   throw_system_error(error, attempted, lock_file_of(path));

@@ -25,7 +25,7 @@ namespace piecemark::engine {
 // Reader slots that all processes together use at most, but for a few of each. LMDB makes slots of the whole lock file, and so
 // of the shared state too: the slots before that are what there is.
 inline constexpr unsigned kReaderSlots = 4094;
-inline constexpr unsigned kSlotsOfLmdb = 4159;
+inline constexpr unsigned kSlotsOfLmdb = 4158;
 inline constexpr unsigned kReadersMax = 2046;
 // Those of one process: the others stay free for the other processes.
 inline constexpr unsigned kReadersOfProcessMax = kReadersMax * 3 / 4;

@@ -33,7 +33,8 @@ ProcessIdTaken::ProcessIdTaken(const std::string& attempted, const std::string& 
     : Error(ErrorCode::busy,
             {"cannot " + attempted + " '" + path + "'",
              "a process of another PID namespace (a container) with the same process id, " +
-                 std::to_string(os::process_id()) + ", has it open, and LMDB tells readers apart by that number",
+                 std::to_string(os::process_id()) +
+                 ", has it open, and LMDB tells readers apart by that number",
              {},
              "start this program again, so that it gets another process id, or close the file there"}) {}
 
@@ -49,7 +50,7 @@ void Map::open(const std::string& file, MapOptions options) {
   const unsigned flags =
       kBaseFlags | (options.read_only ? MDB_RDONLY : 0U) | (options.without_lock_file ? MDB_NOLOCK : 0U);
   const int code = options.without_lock_file ? mdb_env_open(handle_, file.c_str(), flags, kFileMode)
-                                              : open_with_lock_file(file, flags, attempted);
+                                             : open_with_lock_file(file, flags, attempted);
   if (code == MDB_SUCCESS) return;
   close();
   // It is not the data file: that has been looked at.
@@ -92,7 +93,8 @@ bool Map::try_resize(std::uint64_t bytes, std::uint32_t timeout_ms) {
     pause = std::min(pause * 2, std::chrono::microseconds(2000));
   }
   const bool is_alone = inside_.load() == 0;
-  const int code = is_alone ? mdb_env_set_mapsize(handle_, bytes == 0 ? 0 : usable_map_size(bytes)) : MDB_SUCCESS;
+  const int code =
+      is_alone ? mdb_env_set_mapsize(handle_, bytes == 0 ? 0 : usable_map_size(bytes)) : MDB_SUCCESS;
   if (is_alone) generation_.fetch_add(1);
   // LMDB unmaps before it maps: after a failure there is nothing to read from.
   if (code != MDB_SUCCESS) poison();
@@ -165,18 +167,20 @@ Error Map::full_map(const std::string& attempted) const {
   const std::string found =
       "the map of the file is full (" + std::to_string(size_bytes()) + " bytes of address space)";
   if (others <= 0) {
-    return {ErrorCode::disk_full,
-            {attempted,
-             found,
-             {},
-             "nothing was stored; try again, the map grows before the next transaction, or open with a larger "
-             "map_size_bytes (--map-size)"}};
+    return {
+        ErrorCode::disk_full,
+        {attempted,
+         found,
+         {},
+         "nothing was stored; try again, the map grows before the next transaction, or open with a larger "
+         "map_size_bytes (--map-size)"}};
   }
   return {ErrorCode::disk_full,
           {attempted,
            found + ", and cannot grow while this process has snapshots open: " + std::to_string(others),
            {},
-           "nothing was stored; end the snapshots and try again, or open with a larger map_size_bytes (--map-size)"}};
+           "nothing was stored; end the snapshots and try again, or open with a larger map_size_bytes "
+           "(--map-size)"}};
 }
 
 std::uint64_t Map::size_bytes() const {

@@ -52,7 +52,8 @@ std::optional<OpenFiles::Claim> OpenFiles::claim(const os::FileId& id, Deadline 
       return Claim(this, id, nullptr);
     }
     if (!entry->second.is_opening) {
-      if (auto environment = entry->second.environment.lock()) return Claim(nullptr, id, std::move(environment));
+      if (auto environment = entry->second.environment.lock())
+        return Claim(nullptr, id, std::move(environment));
     }
     if (changed_.wait_until(lock, deadline) == std::cv_status::timeout) return std::nullopt;
   }

@@ -27,7 +27,8 @@ namespace piecemark::engine {
 
 class Opening {
  public:
-  Opening(const std::string& path, std::span<const std::string_view> tables, const EnvironmentOptions& options)
+  Opening(const std::string& path, std::span<const std::string_view> tables,
+          const EnvironmentOptions& options)
       // All names of a file that differ by symbolic links share the lock file beside the file itself.
       : rooms_(std::make_unique<Environment::Rooms>(os::resolved(path), options)),
         attempted_("cannot open '" + path + "'"),
@@ -121,7 +122,8 @@ void Opening::settle_after_dead_processes(Environment& environment) const {
   }
 }
 
-std::shared_ptr<Environment> Environment::open(const std::string& path, std::span<const std::string_view> tables,
+std::shared_ptr<Environment> Environment::open(const std::string& path,
+                                               std::span<const std::string_view> tables,
                                                const EnvironmentOptions& options) {
   // A process that is killed while it makes the lock file leaves half of it to the openers of that moment.
   // All of them let go of it, and the next one makes it anew.
@@ -197,10 +199,11 @@ void Opening::pass_gate() {
   const auto await_gate = [&](os::LockMode mode) {
     if (rooms().locks->acquire(FileLock::gate, mode, deadline_)) return;
     const auto holder = rooms().locks->holder(FileLock::gate, mode);
-    throw Error(ErrorCode::busy, {attempted_,
-                                  (holder ? holder->to_string() : "another process") + " is making or replacing it",
-                                  {},
-                                  "try again later"});
+    throw Error(ErrorCode::busy,
+                {attempted_,
+                 (holder ? holder->to_string() : "another process") + " is making or replacing it",
+                 {},
+                 "try again later"});
   };
   await_gate(os::LockMode::shared);
   bool has_other_names = os::names_of(rooms().data.file()) > 1;
@@ -300,8 +303,9 @@ void Opening::remove_lock_file_of_other_file() {
   Rooms& rooms = this->rooms();
   os::File file;
   if (os::open_file(rooms.path(), os::Access::read_write, file)) {
-    throw UnsettledLockFile(rooms.path(),
-                            "a lock file of another data file: a process still has the file open that was here before");
+    throw UnsettledLockFile(
+        rooms.path(),
+        "a lock file of another data file: a process still has the file open that was here before");
   }
   const os::ClosedInForkedChild closed(file.descriptor());
   FileLocks locks(file.descriptor(), rooms.path());
@@ -314,8 +318,9 @@ void Opening::remove_lock_file_of_other_file() {
   rooms.locks->acquire(FileLock::gate, os::LockMode::shared, deadline_);
   if (error) throw_system_error(error, attempted_, lock_file_of(rooms.path()));
   if (!is_alone)
-    throw UnsettledLockFile(rooms.path(),
-                            "a lock file of another data file: a process still has the file open that was here before");
+    throw UnsettledLockFile(
+        rooms.path(),
+        "a lock file of another data file: a process still has the file open that was here before");
 }
 
 void Opening::open_copy() {

@@ -224,7 +224,8 @@ std::error_code copy_bytes(const File& from, const File& to, std::uint64_t bytes
   while (static_cast<std::uint64_t>(source) < bytes) {
     const auto at = static_cast<std::uint64_t>(source);
     std::size_t got = 0;
-    if (auto error = read_at(from, at, {buffer.data(), std::min<std::uint64_t>(buffer.size(), bytes - at)}, got))
+    if (auto error =
+            read_at(from, at, {buffer.data(), std::min<std::uint64_t>(buffer.size(), bytes - at)}, got))
       return error;
     if (got == 0) break;
     if (auto error = write_at(to, at, {buffer.data(), got})) return error;
@@ -421,12 +422,14 @@ std::error_code open_itself(const std::string& path, File& file) {
 }
 
 std::error_code reserve_range(const File& file, std::uint64_t offset, std::uint64_t bytes) {
-  if (::fallocate(file.descriptor(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) == 0) return {};
+  if (::fallocate(file.descriptor(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) == 0)
+    return {};
   if (errno != EOPNOTSUPP) return last_error();
   struct stat status {};
   if (::fstat(file.descriptor(), &status) != 0) return last_error();
   if (static_cast<std::uint64_t>(status.st_size) >= offset + bytes) return {};
-  return ::ftruncate(file.descriptor(), static_cast<off_t>(offset + bytes)) == 0 ? std::error_code() : last_error();
+  return ::ftruncate(file.descriptor(), static_cast<off_t>(offset + bytes)) == 0 ? std::error_code()
+                                                                                 : last_error();
 }
 
 void remove_quietly(const std::string& path) {
@@ -529,7 +532,8 @@ SignalsBlocked::SignalsBlocked() noexcept {
   sigset_t all;
   ::sigfillset(&all);
   // These tell of what the thread itself has done.
-  for (const int own : {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) ::sigdelset(&all, own);
+  for (const int own : {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS, SIGPROF})
+    ::sigdelset(&all, own);
   ::pthread_sigmask(SIG_SETMASK, &all, &before_);
 }
 

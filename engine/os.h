@@ -217,7 +217,9 @@ void forget_in_forked_child(int descriptor);
 // The same for as long as the object lives.
 class ClosedInForkedChild {
  public:
-  explicit ClosedInForkedChild(int descriptor) : descriptor_(descriptor) { close_in_forked_child(descriptor); }
+  explicit ClosedInForkedChild(int descriptor) : descriptor_(descriptor) {
+    close_in_forked_child(descriptor);
+  }
   ClosedInForkedChild(const ClosedInForkedChild&) = delete;
   ClosedInForkedChild& operator=(const ClosedInForkedChild&) = delete;
   ~ClosedInForkedChild() { forget_in_forked_child(descriptor_); }

@@ -38,7 +38,8 @@ std::string PrivateCopy::state_of(const os::File& original) {
   std::string state(kMetaBytes, '\0');
   std::size_t read_bytes = 0;
   os::FileFacts facts;
-  if (os::read_at(original, 0, {state.data(), state.size()}, read_bytes) || os::facts_of(original, facts)) return {};
+  if (os::read_at(original, 0, {state.data(), state.size()}, read_bytes) || os::facts_of(original, facts))
+    return {};
   append(state, facts.size_bytes);
   append(state, facts.modified_ns);
   return state;

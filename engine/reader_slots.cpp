@@ -30,7 +30,8 @@ int add_reader(const char* line, void* to) {
 
 // The heading is a line as well, or the word that there are none.
 int count_reader(const char* line, void* to) {
-  if (std::isdigit(static_cast<unsigned char>(line[std::strspn(line, " ")])) != 0) ++*static_cast<unsigned*>(to);
+  if (std::isdigit(static_cast<unsigned char>(line[std::strspn(line, " ")])) != 0)
+    ++*static_cast<unsigned*>(to);
   return 0;
 }
 
@@ -49,19 +50,20 @@ bool ReaderSlots::has_slots(const Map& map, std::uint32_t process_id) {
 // LMDB tells how many slots were ever in use at the same time, which says enough until that were many. Then they have to be
 // counted, which takes as long as thousands of snapshots: once for a while.
 void ReaderSlots::add() {
-  constexpr unsigned kFew = 16;  // So many of each process do no harm: there are slots for 128 processes more.
+  constexpr unsigned kFew =
+      16;  // So many of each process do no harm: there are slots for 128 processes more.
   static_assert(kReadersMax + 128 * kFew <= kReaderSlots);
   const unsigned own = own_.fetch_add(1, std::memory_order_relaxed) + 1;
   if (own <= kFew) return;
   if (own <= kReadersOfProcessMax && (is_granted(own) || has_room_for(own))) return;
   remove();
-  throw Error(ErrorCode::busy,
-              {"cannot read from '" + path_ + "'",
-               std::to_string(own - 1) + " snapshots that this process has open" +
-                   (own <= kReadersOfProcessMax ? ", and those of other processes" : "") +
-                   ": more would keep other processes out",
-               std::to_string(kReadersOfProcessMax) + " in a process, " + std::to_string(kReadersMax) + " in all",
-               "end those that are no longer needed"});
+  throw Error(ErrorCode::busy, {"cannot read from '" + path_ + "'",
+                                std::to_string(own - 1) + " snapshots that this process has open" +
+                                    (own <= kReadersOfProcessMax ? ", and those of other processes" : "") +
+                                    ": more would keep other processes out",
+                                std::to_string(kReadersOfProcessMax) + " in a process, " +
+                                    std::to_string(kReadersMax) + " in all",
+                                "end those that are no longer needed"});
 }
 
 bool ReaderSlots::is_granted(unsigned own) const {
@@ -83,8 +85,8 @@ bool ReaderSlots::has_room_for(unsigned own) {
   return true;
 }
 
-std::vector<LongReader> ReaderSlots::long_readers(const ReadTransaction& transaction, const CommitClock& clock,
-                                                  std::uint64_t limit_ms) const {
+std::vector<LongReader> ReaderSlots::long_readers(const ReadTransaction& transaction,
+                                                  const CommitClock& clock, std::uint64_t limit_ms) const {
   const std::int64_t now = os::now_microseconds();
   std::vector<LongReader> readers;
   for (const auto& [process, snapshot] : oldest_snapshots(map_)) {

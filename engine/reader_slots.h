@@ -52,7 +52,7 @@ class ReaderSlots {
   LockFile& lock_file_;
   const std::string& path_;
   std::atomic<unsigned> own_{0};
-  std::atomic<unsigned> granted_{0};           // so many of this process, for a moment
+  std::atomic<unsigned> granted_{0};  // so many of this process, for a moment
   std::atomic<std::int64_t> granted_at_{0};
   std::atomic<std::int64_t> cleared_dead_{0};  // when
 };

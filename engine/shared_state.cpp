@@ -29,7 +29,8 @@ LockSignal SharedState::lock_signal() const {
 std::optional<CommitMark> SharedState::last_commit() const noexcept {
   const CommitMark mark{words().mark_commit.load(std::memory_order_acquire),
                         words().mark_random.load(std::memory_order_acquire)};
-  if (mark.commit == 0 || words().mark_commit.load(std::memory_order_acquire) != mark.commit) return std::nullopt;
+  if (mark.commit == 0 || words().mark_commit.load(std::memory_order_acquire) != mark.commit)
+    return std::nullopt;
   return mark;
 }
 

@@ -174,7 +174,8 @@ WriteTransaction::~WriteTransaction() {
 
 void WriteTransaction::rollback() noexcept {
   close_seeker();
-  if (handle_ != nullptr) Transactions(*environment_->rooms_).end_write(std::exchange(handle_, nullptr), hold_);
+  if (handle_ != nullptr)
+    Transactions(*environment_->rooms_).end_write(std::exchange(handle_, nullptr), hold_);
 }
 
 void WriteTransaction::check(int code, const char* attempted) {

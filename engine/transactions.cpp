@@ -95,9 +95,10 @@ void Transactions::commit(MDB_txn* transaction, const Commit& commit) {
   if (rooms_.is_forked()) rooms_.check_usable("commit to");
   const std::uint64_t number = mdb_txn_id(transaction);
   if (rooms_.lock_file) rooms_.lock_file.shared().announce_commit(number);
-  const std::exception_ptr failure = rooms_.commits.commit(transaction, {.durability = commit.durability,
-                                                                         .changes = commit.changes,
-                                                                         .on_thread = commit.hold != WriterHold::nothing});
+  const std::exception_ptr failure =
+      rooms_.commits.commit(transaction, {.durability = commit.durability,
+                                          .changes = commit.changes,
+                                          .on_thread = commit.hold != WriterHold::nothing});
   if (failure) {
     rooms_.tables.forget_created();
   } else {

@@ -104,10 +104,11 @@ class ExecSession::Operation {
   std::string run_in_lost_transaction(std::string_view name) {
     session_.has_lost_transaction_ = name != "commit" && name != "rollback";
     if (name == "rollback") return R"({"ok":true})";
-    throw Error(ErrorCode::invalid_use, {"cannot execute the operation",
-                                         "a transaction that was rolled back, because the file was overwritten",
-                                         {},
-                                         "begin it again"});
+    throw Error(ErrorCode::invalid_use,
+                {"cannot execute the operation",
+                 "a transaction that was rolled back, because the file was overwritten",
+                 {},
+                 "begin it again"});
   }
 
   struct Entry {

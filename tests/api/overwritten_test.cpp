@@ -26,12 +26,12 @@
 namespace piecemark::testing {
 namespace {
 
-enum class Way { truncating, in_place };                     // cp; rsync --inplace
+enum class Way { truncating, in_place };  // cp; rsync --inplace
 enum class Openers { reader, writer, writer_then_reader, reader_then_writer, two_writers, both_in_one };
 enum class Length { equal, copy_longer, copy_shorter };
-enum class Middle { no, begun, begun_and_written };           // a write transaction, when the file is overwritten
+enum class Middle { no, begun, begun_and_written };  // a write transaction, when the file is overwritten
 
-constexpr const char* kOpenersNames[] = {"reader",     "writer",      "writer, reader",
+constexpr const char* kOpenersNames[] = {"reader",         "writer",      "writer, reader",
                                          "reader, writer", "two writers", "both in one process"};
 constexpr const char* kLengthNames[] = {"equal length", "copy longer", "copy shorter"};
 
@@ -54,10 +54,12 @@ struct Cell {
     return true;
   }
   std::string to_string() const {
-    return std::to_string(before) + " before, " + std::to_string(after) + " after, " + std::to_string(elsewhere) +
-           " elsewhere, " + (way == Way::truncating ? "truncating" : "in place") + ", " +
-           kOpenersNames[static_cast<int>(openers)] + ", " + kLengthNames[static_cast<int>(length)] +
-           (middle == Middle::no ? "" : middle == Middle::begun ? ", in a transaction" : ", in a transaction with rows") +
+    return std::to_string(before) + " before, " + std::to_string(after) + " after, " +
+           std::to_string(elsewhere) + " elsewhere, " + (way == Way::truncating ? "truncating" : "in place") +
+           ", " + kOpenersNames[static_cast<int>(openers)] + ", " + kLengthNames[static_cast<int>(length)] +
+           (middle == Middle::no      ? ""
+            : middle == Middle::begun ? ", in a transaction"
+                                      : ", in a transaction with rows") +
            (holds_snapshot ? ", snapshot open" : "") + (has_seen ? "" : ", last commit not seen");
   }
 };
@@ -68,13 +70,15 @@ std::vector<Cell> all_cells() {
     for (int after = 0; after <= 3; ++after)
       for (int elsewhere = 0; elsewhere <= 3; ++elsewhere)
         for (const Way way : {Way::truncating, Way::in_place})
-          for (const Openers openers : {Openers::reader, Openers::writer, Openers::writer_then_reader,
-                                        Openers::reader_then_writer, Openers::two_writers, Openers::both_in_one})
+          for (const Openers openers :
+               {Openers::reader, Openers::writer, Openers::writer_then_reader, Openers::reader_then_writer,
+                Openers::two_writers, Openers::both_in_one})
             for (const Length length : {Length::equal, Length::copy_longer, Length::copy_shorter})
               for (const Middle middle : {Middle::no, Middle::begun, Middle::begun_and_written})
                 for (const bool holds_snapshot : {false, true})
                   for (const bool has_seen : {true, false}) {
-                    const Cell cell{before, after, elsewhere, way, openers, length, middle, holds_snapshot, has_seen};
+                    const Cell cell{before, after,  elsewhere,      way,     openers,
+                                    length, middle, holds_snapshot, has_seen};
                     if (cell.is_possible()) cells.push_back(cell);
                   }
   return cells;
@@ -158,7 +162,8 @@ class OverwrittenFile : public ::testing::Test {
     is_cell_wrong_ = true;
     count(cell, "WRONG: " + what);
     constexpr unsigned kShown = 3;  // of each kind
-    if (++wrong_[what] <= kShown) ADD_FAILURE() << what << ": " << cell.to_string() << "\n  " << found.substr(0, 300);
+    if (++wrong_[what] <= kShown)
+      ADD_FAILURE() << what << ": " << cell.to_string() << "\n  " << found.substr(0, 300);
   }
   // For a command that has nothing to do with what is tested.
   static void require(StoreProcess& process, const std::string& command) {
@@ -174,7 +179,8 @@ class OverwrittenFile : public ::testing::Test {
     }
     const bool is_refused = answer.starts_with("reopen_needed");
     if (is_refused) count(cell, "reopen_needed");
-    expect(is_refused, cell, answer.starts_with("ok") ? "went on" : answer.substr(0, answer.find(' ', 8)), answer);
+    expect(is_refused, cell, answer.starts_with("ok") ? "went on" : answer.substr(0, answer.find(' ', 8)),
+           answer);
     if (is_refused) expect(answer.find("overwritten") != std::string::npos, cell, "does not say why", answer);
     expect(read_file(path_) == bytes.copy, cell, "something was written");
     return false;
@@ -188,10 +194,13 @@ class OverwrittenFile : public ::testing::Test {
 
     StoreProcess& first = process(first_);
     StoreProcess& second = process(second_);
-    const bool is_reader_first = cell.openers == Openers::reader || cell.openers == Openers::reader_then_writer;
-    const bool has_second = cell.openers == Openers::writer_then_reader || cell.openers == Openers::reader_then_writer ||
+    const bool is_reader_first =
+        cell.openers == Openers::reader || cell.openers == Openers::reader_then_writer;
+    const bool has_second = cell.openers == Openers::writer_then_reader ||
+                            cell.openers == Openers::reader_then_writer ||
                             cell.openers == Openers::two_writers;
-    const bool is_second_writer = cell.openers == Openers::reader_then_writer || cell.openers == Openers::two_writers;
+    const bool is_second_writer =
+        cell.openers == Openers::reader_then_writer || cell.openers == Openers::two_writers;
     StoreProcess* const writer = !is_reader_first ? &first : is_second_writer ? &second : nullptr;
     require(first, (is_reader_first ? "open_reader " : "open_writer ") + path_);
     if (has_second) require(second, (is_second_writer ? "open_writer " : "open_reader ") + path_);
@@ -205,7 +214,8 @@ class OverwrittenFile : public ::testing::Test {
       if (writer == nullptr) require(committing, "open_writer " + path_);
       for (int i = 1; i <= cell.after; ++i) {
         const bool is_large = cell.length == Length::copy_shorter && i == cell.after;
-        require(committing, "insert A" + std::to_string(i) + (is_large ? " " + std::to_string(kManyRows) : ""));
+        require(committing,
+                "insert A" + std::to_string(i) + (is_large ? " " + std::to_string(kManyRows) : ""));
       }
       if (writer == nullptr) require(committing, "close");
     }
@@ -230,8 +240,10 @@ class OverwrittenFile : public ::testing::Test {
       if (is_writer && cell.middle != Middle::no && &which == writer) {
         // What it does next in the transaction may be refused, or the commit.
         std::string answer = which.ask("add U");
-        if (answer == "ok") answer = which.ask("commit");
-        else which.ask("rollback");
+        if (answer == "ok")
+          answer = which.ask("commit");
+        else
+          which.ask("rollback");
         is_written = judge(cell, bytes, answer, is_equal) || is_written;
       } else if (!is_writer || cell.openers == Openers::both_in_one) {
         judge(cell, bytes, which.ask("read"), is_equal);
@@ -257,7 +269,8 @@ class OverwrittenFile : public ::testing::Test {
     };
     {
       Store store = Store::open(path_);
-      if (!is_written) expect(dump(store) == bytes.dump, cell, "reopened, it holds something else", dump(store));
+      if (!is_written)
+        expect(dump(store) == bytes.dump, cell, "reopened, it holds something else", dump(store));
       expect_clean(store);
     }
     require(first, "open_writer " + path_);
@@ -269,7 +282,8 @@ class OverwrittenFile : public ::testing::Test {
     require(first, "close");
     require(second, "close");
     const Store store = Store::open(path_, {.read_only = true});
-    if (!is_written) expect(marks_of(store) == marks_in(bytes.dump) + " Z1 Z2", cell, "rows are gone", marks_of(store));
+    if (!is_written)
+      expect(marks_of(store) == marks_in(bytes.dump) + " Z1 Z2", cell, "rows are gone", marks_of(store));
     expect_clean(store);
   }
 
@@ -333,17 +347,19 @@ TEST_F(OverwrittenFile, IsNoticedByAllWhoHaveItOpenBeforeAnythingIsWritten) {
     third_.reset();
   }
 
-  std::printf("%zu of %zu cells of the table; lengths of the copy: %u equal, %u longer, %u shorter\n", cells.size(), in_all,
-              lengths_["equal"], lengths_["longer"], lengths_["shorter"]);
+  std::printf("%zu of %zu cells of the table; lengths of the copy: %u equal, %u longer, %u shorter\n",
+              cells.size(), in_all, lengths_["equal"], lengths_["longer"], lengths_["shorter"]);
   std::string outcome;
   for (const auto& [which, count] : outcomes_) {
     std::printf("  %-20s %-50s %6u\n", which.first.c_str(), which.second.c_str(), count);
-    outcome += (outcome.empty() ? "" : "; ") + which.first + ": " + which.second + " " + std::to_string(count);
+    outcome +=
+        (outcome.empty() ? "" : "; ") + which.first + ": " + which.second + " " + std::to_string(count);
   }
   report_torture("overwritten", cells.size(), outcome);
   EXPECT_EQ(tried, std::min<std::uint64_t>(in_all, tries("overwritten", kEveryday)));
   EXPECT_EQ(parities.size(), 3U * 4 * 4) << "every parity of commits before, after and elsewhere";
-  for (const char* length : {"equal", "longer", "shorter"}) EXPECT_GT(lengths_[length], cells.size() / 20) << length;
+  for (const char* length : {"equal", "longer", "shorter"})
+    EXPECT_GT(lengths_[length], cells.size() / 20) << length;
   unsigned gone_on = 0;
   for (const char* openers : kOpenersNames) {
     const unsigned refused = outcomes_[{openers, "reopen_needed"}];

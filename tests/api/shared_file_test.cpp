@@ -113,9 +113,10 @@ TEST_P(AtExit, AProgramWithTheLibraryBesideItEndsAsItShould) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Store, AtExit,
-                         ::testing::Values("global", "global_set_in_main", "singleton", "leaked_singleton", "thread_local",
-                                           "transaction", "snapshot", "destructor", "opening_destructor", "exit", "thread",
-                                           "thread_of_global", "static_of_shared_object"),
+                         ::testing::Values("global", "global_set_in_main", "singleton", "leaked_singleton",
+                                           "thread_local", "transaction", "snapshot", "destructor",
+                                           "opening_destructor", "exit", "thread", "thread_of_global",
+                                           "static_of_shared_object"),
                          [](const auto& way) { return std::string(way.param); });
 
 // ------------------------------------------------------------------------------------------------ Openers and writers
@@ -184,7 +185,8 @@ class BesideOpeners : public SharedFile {
   BesideOpeners() {
     Store store = Store::open(path_);
     WriteTxn txn = store.write();
-    for (int i = 0; i < 200'000; ++i) txn.insert({.piece_mark = "G" + std::to_string(i), .component_type = std::string(50, 't')});
+    for (int i = 0; i < 200'000; ++i)
+      txn.insert({.piece_mark = "G" + std::to_string(i), .component_type = std::string(50, 't')});
     txn.commit();
   }
   // All commits get through. To walk the pages takes each opener a while.
@@ -245,7 +247,8 @@ TEST_F(LockFileOfOthers, ReadByTheAppItselfLeavesItsSnapshotProtected) {
     ASSERT_EQ(newcomer.ask("open_writer " + path_), "ok");
     commit_much(newcomer);
     EXPECT_EQ(app.ask("held"), before);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1'100));  // Writers look for dead readers once a second.
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(1'100));  // Writers look for dead readers once a second.
     commit_much(present);
     EXPECT_EQ(app.ask("held"), before);
     EXPECT_EQ(app.ask("verify"), "ok");
@@ -303,7 +306,8 @@ TEST_F(LockFileOfOthers, RemovedByHandIsNoticed) {
     fs::remove(lock_);
     StoreProcess newcomer;
     const std::string answer = newcomer.ask("open_writer " + path_);
-    EXPECT_THAT(answer, AllOf(StartsWith("unsafe_lock_file"), HasSubstr(lock_), HasSubstr(std::to_string(app.pid()))));
+    EXPECT_THAT(answer, AllOf(StartsWith("unsafe_lock_file"), HasSubstr(lock_),
+                              HasSubstr(std::to_string(app.pid()))));
     EXPECT_EQ(app.ask("held"), before);
     EXPECT_THAT(app.ask("read"), StartsWith("ok"));
     ASSERT_EQ(app.ask("close"), "ok");
@@ -351,7 +355,8 @@ TEST_F(LockFileOfOthers, AFileUnderTwoNamesByAMountIsRefused) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const auto mount_other = [&] {
-    const bool is_mounted = ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+    const bool is_mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                             ::mount(path_.c_str(), other.c_str(), nullptr, MS_BIND, nullptr) == 0;
     if (::write(ends[1], is_mounted ? "y" : "n", 1) != 1) ::_exit(96);
   };
@@ -406,7 +411,8 @@ class Users : public SharedFile {
     ASSERT_EQ(::chown(path.c_str(), owner, group), 0);
     ASSERT_EQ(::chmod(path.c_str(), permissions), 0);
   }
-  static std::function<void()> user(unsigned who, unsigned group, std::vector<gid_t> groups = {}, mode_t mask = 022) {
+  static std::function<void()> user(unsigned who, unsigned group, std::vector<gid_t> groups = {},
+                                    mode_t mask = 022) {
     return [=] { become(who, group, groups, mask); };
   }
 };
@@ -445,7 +451,8 @@ TEST_F(Users, AllMembersOfAGroupCanWriteWhoeverCameFirst) {
           EXPECT_EQ(facts_of(lock_).group, kTeam);
           EXPECT_EQ(facts_of(lock_).permissions, 0660U);
         }
-        ASSERT_EQ(other.ask("open_writer " + path_), "ok") << first << " came first, with " << how << ", umask " << mask;
+        ASSERT_EQ(other.ask("open_writer " + path_), "ok")
+            << first << " came first, with " << how << ", umask " << mask;
         EXPECT_EQ(other.ask("insert O"), "ok");
         EXPECT_THAT(one.ask("read"), HasSubstr(" O"));
         ASSERT_EQ(one.ask("close"), "ok");
@@ -541,7 +548,8 @@ TEST_F(SharedFile, AFileWithTwoNamesCanBeReadAndNotWritten) {
     EXPECT_THAT(reader.ask("read"), StartsWith("ok G"));
     EXPECT_EQ(reader.ask("verify"), "ok");
     StoreProcess writer;
-    EXPECT_THAT(writer.ask("open_writer " + name), AllOf(StartsWith("unsafe_lock_file"), HasSubstr("hard links")));
+    EXPECT_THAT(writer.ask("open_writer " + name),
+                AllOf(StartsWith("unsafe_lock_file"), HasSubstr("hard links")));
   }
   EXPECT_FALSE(fs::exists(second + "-lock"));
   fs::remove(second);
@@ -568,7 +576,8 @@ TEST_F(SharedFile, ASecondNameGivenWhileTheFileIsOpenCanBeRead) {
 
 // Process 1 of a namespace of its own.
 void become_first_process(const char* with_proc) {
-  if (::unshare(CLONE_NEWPID | CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+  if (::unshare(CLONE_NEWPID | CLONE_NEWNS) != 0 ||
+      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     ::_exit(95);
   const pid_t pid = ::fork();
   if (pid > 0) {
@@ -583,7 +592,8 @@ class Containers : public SharedFile {
  protected:
   void SetUp() override {
     StoreProcess probe([] { become_first_process("proc"); });
-    if (!probe.ask("open_reader " + path_).starts_with("ok")) GTEST_SKIP() << "no namespaces of process ids here";
+    if (!probe.ask("open_reader " + path_).starts_with("ok"))
+      GTEST_SKIP() << "no namespaces of process ids here";
   }
   static std::unique_ptr<StoreProcess> container() {
     return std::make_unique<StoreProcess>([] { become_first_process("proc"); });
@@ -720,7 +730,8 @@ TEST_F(SharedFile, AFullCommitWithoutChangesMakesEarlierCommitsDurable) {
   EXPECT_EQ(waits_of([&] { relaxed.write().commit(); }), 0U) << "relaxed";
   EXPECT_EQ(waits_of([&] { full.write().commit(); }), 1U) << "for the record that makes them valid";
   EXPECT_EQ(waits_of([&] { full.write().commit(); }), 0U) << "the disk has it all";
-  EXPECT_EQ(waits_of([&] { insert(full); }), 1U) << "for the pages; the record is written so that the write waits";
+  EXPECT_EQ(waits_of([&] { insert(full); }), 1U)
+      << "for the pages; the record is written so that the write waits";
   EXPECT_EQ(waits_of([&] { full.write().commit(); }), 0U);
   EXPECT_EQ(waits_of([&] { insert(relaxed); }), 1U);
   EXPECT_EQ(waits_of([&] { full.write().rollback(); }), 0U);
@@ -745,8 +756,9 @@ TEST_F(SharedFile, SnapshotsOfOneProcessKeepNoOtherOut) {
   ASSERT_EQ(many.ask("open_writer " + path_), "ok");
   const std::string answer = many.ask("hold_many 5000");
   std::printf("%s\n", answer.c_str());
-  EXPECT_THAT(answer, AllOf(StartsWith("ok 1"), HasSubstr("busy"), HasSubstr("snapshots that this process has open"),
-                            HasSubstr("end those that are no longer needed")));
+  EXPECT_THAT(answer,
+              AllOf(StartsWith("ok 1"), HasSubstr("busy"), HasSubstr("snapshots that this process has open"),
+                    HasSubstr("end those that are no longer needed")));
   const std::string before = many.ask("held");
 
   std::vector<std::unique_ptr<StoreProcess>> others;

@@ -141,7 +141,8 @@ std::optional<std::string> next_line(int from, std::string& read_ahead, std::chr
       return line;
     }
     const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
+            .count();
     pollfd readable{from, POLLIN, 0};
     if (left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) <= 0) {
       if (left > 0 && errno == EINTR) continue;

@@ -19,7 +19,8 @@ using ::testing::HasSubstr;
 constexpr const char* kDrawing = "0f5a1c00-0000-7000-8000-000000000101";
 
 std::string insert_of(const std::string& mark) {
-  return std::string(R"({"op":"insert","row":{"drawing_id":")") + kDrawing + R"(","piece_mark":")" + mark + "\"}}";
+  return std::string(R"({"op":"insert","row":{"drawing_id":")") + kDrawing + R"(","piece_mark":")" + mark +
+         "\"}}";
 }
 
 class OverwrittenProgram : public ::testing::Test {
@@ -34,15 +35,14 @@ class OverwrittenProgram : public ::testing::Test {
   static void insert(const std::string& path, const std::string& mark) {
     EXPECT_THAT(piecemark({"exec", path}, insert_of(mark) + "\n").out, HasSubstr(R"("ok":true)"));
   }
-  void restore() const {
-    ASSERT_EQ(run({"cp", copy_, path_}).status, 0);
-  }
+  void restore() const { ASSERT_EQ(run({"cp", copy_, path_}).status, 0); }
   // Marks in their order.
   std::string marks() const {
     const std::string text = piecemark({"export", path_, "--components", "-", "--output", "csv"}).out;
     std::string found;
     for (const char* mark : {"E1", "K1", "L1", "M1", "M2"}) {
-      if (text.find(std::string(",") + mark + ",") != std::string::npos) found += std::string(found.empty() ? "" : " ") + mark;
+      if (text.find(std::string(",") + mark + ",") != std::string::npos)
+        found += std::string(found.empty() ? "" : " ") + mark;
     }
     return found;
   }
@@ -51,7 +51,8 @@ class OverwrittenProgram : public ::testing::Test {
     EXPECT_EQ(verified.status, 0) << verified.out << verified.err;
   }
   static auto is_refused() {
-    return ::testing::Optional(AllOf(HasSubstr(R"("ok":false)"), HasSubstr(R"("code":"reopen_needed")"), HasSubstr("overwritten")));
+    return ::testing::Optional(
+        AllOf(HasSubstr(R"("ok":false)"), HasSubstr(R"("code":"reopen_needed")"), HasSubstr("overwritten")));
   }
   static auto is_done() { return ::testing::Optional(HasSubstr(R"("ok":true)")); }
 

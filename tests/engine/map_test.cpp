@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
+#include <atomic>
+#include <cstdlib>
 #include <list>
+#include <optional>
 #include <thread>
 
 #include "engine/environment.h"
@@ -38,46 +40,79 @@ std::string message_of(const Call& call) {
   }
 }
 
+void put(Environment& environment, std::string_view key, std::size_t bytes) {
+  WriteTransaction transaction = environment.begin_write();
+  transaction.put(environment.table(0), key, std::string(bytes, 'x'));
+  transaction.commit(Durability::relaxed);
+}
+
+// Another process, which writes so much that the file outgrows a map of the size that it is told of. It is forked before this
+// one has threads.
+class OtherWriter {
+ public:
+  explicit OtherWriter(const std::string& path) {
+    std::array<int, 2> to{};
+    std::array<int, 2> from{};
+    if (::pipe(to.data()) != 0 || ::pipe(from.data()) != 0) std::abort();
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::alarm(300);
+      ::close(to[1]);
+      unsigned number = 0;
+      for (std::uint64_t map_bytes = 0; ::read(to[0], &map_bytes, sizeof map_bytes) == sizeof map_bytes;) {
+        const auto write = [&] {
+          const auto own = Environment::open(path, kTables, {.map_size_bytes = 8 * map_bytes});
+          put(*own, "other " + std::to_string(++number), 3 * map_bytes);
+        };
+        const char answer = error_of(write) ? '-' : '+';
+        if (::write(from[1], &answer, 1) != 1) break;
+      }
+      ::_exit(0);
+    }
+    ::close(to[0]);
+    ::close(from[1]);
+    to_ = to[1];
+    from_ = from[0];
+  }
+  OtherWriter(const OtherWriter&) = delete;
+  OtherWriter& operator=(const OtherWriter&) = delete;
+  ~OtherWriter() {
+    ::close(to_);
+    ::close(from_);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+  // '+' once that is done.
+  char outgrow(std::uint64_t map_bytes) const {
+    char answer = '!';
+    if (::write(to_, &map_bytes, sizeof map_bytes) != sizeof map_bytes || ::read(from_, &answer, 1) != 1)
+      return '!';
+    return answer;
+  }
+
+ private:
+  pid_t pid_ = -1;
+  int to_ = -1;
+  int from_ = -1;
+};
+
 class MapTest : public ::testing::Test {
  protected:
   explicit MapTest(std::uint32_t busy_timeout_ms = 10'000) {
     Environment::create(path_, kTables, [](WriteTransaction&) {}, {.map_size_bytes = kSmallMap});
+    other_.emplace(path_);
     environment_ =
         Environment::open(path_, kTables, {.map_size_bytes = kSmallMap, .busy_timeout_ms = busy_timeout_ms});
   }
 
-  static void put(Environment& environment, std::string_view key, std::size_t bytes) {
-    WriteTransaction transaction = environment.begin_write();
-    transaction.put(environment.table(0), key, std::string(bytes, 'x'));
-    transaction.commit(Durability::relaxed);
-  }
   void put_small() { put(*environment_, "small", 1); }
   void put_large() { put(*environment_, "large", 2 * kSmallMap); }
   std::uint64_t entries() const { return environment_->begin_read().entries(environment_->table(0)); }
-  // Another process writes so much that the file outgrows the map.
-  void outgrow(std::string_view key) const {
-    const std::uint64_t map_bytes = environment_->usage().map_bytes;
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::alarm(300);
-      int status = 1;
-      try {
-        const auto own = Environment::open(path_, kTables, {.map_size_bytes = 8 * map_bytes});
-        put(*own, key, 3 * map_bytes);
-        status = 0;
-      } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s, with a map of %llu bytes\n", error.what(),
-                     static_cast<unsigned long long>(map_bytes));
-      }
-      ::_exit(status);
-    }
-    int status = -1;
-    ::waitpid(child, &status, 0);
-    ASSERT_EQ(status, 0);
-  }
+  void outgrow() const { ASSERT_EQ(other_->outgrow(environment_->usage().map_bytes), '+'); }
 
   TemporaryFolder folder_;
   std::string path_ = folder_.path("store");
+  std::optional<OtherWriter> other_;
   std::shared_ptr<Environment> environment_;
 };
 
@@ -162,7 +197,7 @@ TEST_F(OutgrownMapTest, IsAdoptedOnceTheSnapshotHasEnded) {
   put_small();
   {
     const ReadTransaction snapshot = environment_->begin_read();
-    outgrow("child");
+    outgrow();
     const auto read = [&] { environment_->begin_read(); };
     const auto write = [&] { put(*environment_, "refused", 1); };
     for (int i = 0; i < 2; ++i) {
@@ -179,7 +214,7 @@ TEST_F(OutgrownMapTest, IsAdoptedOnceTheSnapshotHasEnded) {
   EXPECT_EQ(entries(), 2U);
   put(*environment_, "parent", 1);
   EXPECT_EQ(entries(), 3U);
-  outgrow("child again");
+  outgrow();
   put(*environment_, "parent again", 1);
   EXPECT_EQ(entries(), 5U);
 }
@@ -191,7 +226,7 @@ class OutgrownMapOfPatientTest : public MapTest {
 
 TEST_F(OutgrownMapOfPatientTest, IsAdoptedByThoseWhoWaitedForTheSnapshot) {
   std::optional<ReadTransaction> snapshot = environment_->begin_read();
-  outgrow("child");
+  outgrow();
   std::thread writer([&] { put(*environment_, "writer", 1); });
   std::thread reader([&] { EXPECT_GE(entries(), 1U); });
   std::this_thread::sleep_for(20ms);  // In most runs both wait by now; it is right in any.

@@ -57,9 +57,8 @@ bool take_away(Lacking what, int error) {
                      jump_if_equal(F_SETLK, 1, 0), jump_if_equal(F_SETLKW, 0, 1), answer(refused)});
       break;
     case Lacking::open_file_locks:
-      filter.insert(filter.end(),
-                    {jump_if_equal(SYS_fcntl, 1, 0), answer(SECCOMP_RET_ALLOW), load(argument(1)),
-                     jump_if_equal(F_OFD_SETLK, 0, 1), answer(refused)});
+      filter.insert(filter.end(), {jump_if_equal(SYS_fcntl, 1, 0), answer(SECCOMP_RET_ALLOW),
+                                   load(argument(1)), jump_if_equal(F_OFD_SETLK, 0, 1), answer(refused)});
       break;
   }
   filter.push_back(answer(SECCOMP_RET_ALLOW));
