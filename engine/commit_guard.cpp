@@ -21,8 +21,8 @@ constexpr std::size_t kMarkCommitAt = kChecksumSize + 1;
 constexpr std::size_t kMarkRandomAt = kMarkCommitAt + sizeof(std::uint64_t);
 constexpr std::size_t kMarkSize = kMarkRandomAt + sizeof(std::uint64_t);
 
-bool holds_mark(std::uint64_t at, std::uint64_t random) {
-  return at == 0 || load<std::uint64_t>(reinterpret_cast<const char*>(at)) == random;
+bool holds_mark(const char* at, std::uint64_t random) {
+  return at == nullptr || load<std::uint64_t>(at) == random;
 }
 
 }  // namespace
@@ -41,8 +41,8 @@ void CommitGuard::find_pages(MDB_txn* transaction) const {
     MDB_val key{};
     MDB_val value{};
     if (mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == MDB_SUCCESS) {
-      const auto at = reinterpret_cast<std::uintptr_t>(key.mv_data);
-      const auto* const page = reinterpret_cast<const char*>(at - at % statistics.ms_psize);
+      const auto* const at = static_cast<const char*>(key.mv_data);
+      const char* const page = at - reinterpret_cast<std::uintptr_t>(at) % statistics.ms_psize;
       pages = page - load<std::uint64_t>(page) * statistics.ms_psize;
     }
     mdb_cursor_close(cursor);
@@ -63,7 +63,7 @@ const char* CommitGuard::meta_of(MDB_txn* transaction, std::uint64_t commit) con
 std::optional<CommitGuard::Known> CommitGuard::known() const {
   const std::uint64_t before = sequence_.load(std::memory_order_acquire);
   if ((before & 1) != 0) return std::nullopt;
-  std::array<std::uint64_t, kWords> words;
+  std::array<std::uint64_t, kWords> words{};
   for (std::size_t i = 0; i < kWords; ++i) words[i] = words_[i].load(std::memory_order_acquire);
   if (sequence_.load(std::memory_order_acquire) != before) return std::nullopt;
   return std::bit_cast<Known>(words);
@@ -90,7 +90,7 @@ CommitGuard::Known CommitGuard::look_at(MDB_txn* transaction, std::uint64_t comm
   const auto* const record = static_cast<const char*>(value.mv_data);
   // That of an earlier commit was left by a library that knows no marks.
   if (load<std::uint64_t>(record + kMarkCommitAt) != commit) return found;
-  found.mark_at = reinterpret_cast<std::uintptr_t>(record + kMarkRandomAt);
+  found.mark_at = record + kMarkRandomAt;
   found.random = load<std::uint64_t>(record + kMarkRandomAt);
   return found;
 }
@@ -114,7 +114,8 @@ bool CommitGuard::holds(MDB_txn* transaction, std::uint64_t commit) const {
   const Known found = look_at(transaction, commit, meta);
   if (shared_ != nullptr && knows_marks()) {
     const auto told = shared_->last_commit();
-    if (told && told->commit == commit && (found.mark_at == 0 || told->random != found.random)) return false;
+    if (told && told->commit == commit && (found.mark_at == nullptr || told->random != found.random))
+      return false;
   }
   remember(found);
   return true;
@@ -132,7 +133,7 @@ CommitAnchor CommitGuard::anchor_of(MDB_txn* transaction, std::uint64_t commit) 
            .root = meta + kRootAt,
            .last_page = meta + kLastPageAt,
            .later_number = meta_of(transaction, commit + 1) + kCommitAt,
-           .mark = reinterpret_cast<const char*>(look_at(transaction, commit, meta).mark_at)},
+           .mark = look_at(transaction, commit, meta).mark_at},
           commit};
 }
 

@@ -54,7 +54,7 @@ class CommitGuard {
     std::uint64_t commit = 0;
     std::uint64_t root = 0;
     std::uint64_t last_page = 0;
-    std::uint64_t mark_at = 0;  // address; 0 without a mark
+    const char* mark_at = nullptr;  // nullptr without a mark
     std::uint64_t random = 0;
   };
   static constexpr std::size_t kWords = sizeof(Known) / sizeof(std::uint64_t);

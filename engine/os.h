@@ -2,10 +2,9 @@
 // randomness. A port to another system is another os.cpp behind this header.
 #pragma once
 
-#include <signal.h>
-
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
