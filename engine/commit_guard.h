@@ -38,7 +38,7 @@ class CommitGuard {
   void set_shared(SharedState* shared) { shared_ = shared; }
 
   // Whether the file holds this commit, from which the transaction has just begun.
-  // Cost  some 5 ns, where a transaction has begun from the same commit before, else a look-up
+  // Cost  a few comparisons in the map, where a transaction has begun from the same commit before, else a look-up
   bool holds(MDB_txn* transaction, std::uint64_t commit) const;
   // Whether the file holds the commit after it too: one that is being made just now, or was made by a process that was
   // killed before it could say so, or that no process has made which has the file open.
