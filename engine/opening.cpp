@@ -333,6 +333,7 @@ void Opening::open_copy() {
     make_copy();
   } catch (const Error& error) {
     if (error.code() != ErrorCode::disk_full) throw;
+    rooms.copy = {};  // A first one may have been no good.
     // There is no room for anything: writers wait for as long as this process has the file open.
     share_write_for_reading();
     if (!rooms.options.trusted) require_sound_pages(rooms.data.file(), rooms.path(), "open");
