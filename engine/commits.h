@@ -21,6 +21,8 @@ class Commits {
   // The caller is inside the map, and holds the write lock.
   MDB_txn* begin();
   void abort(MDB_txn* transaction) noexcept;
+  // The same on the calling thread, where it ends too.
+  MDB_txn* begin_here() { return map_.begin(0, "write to"); }
 
   struct How {
     Durability durability = Durability::full;

@@ -22,6 +22,7 @@
 #include "piecemark/error.h"
 #include "replacement.h"
 #include "rooms.h"
+#include "transactions.h"
 
 namespace piecemark::engine {
 
@@ -113,10 +114,9 @@ void Opening::settle_after_dead_processes(Environment& environment) const {
   environment.clear_dead_readers();
   if (rooms.options.read_only) return;
   try {
-    static_cast<void>(environment.begin_write(0));
-  } catch (const Error& error) {
-    // Another process is writing, which settles it.
-    if (error.code() == ErrorCode::busy) return;
+    const Map::Visit visit(rooms.map);
+    Transactions(rooms).settle();
+  } catch (const Error&) {
     if (rooms.is_overwritten) throw_overwritten_while_open(rooms);
     throw;
   }

@@ -28,7 +28,7 @@ MDB_txn* Transactions::begin_snapshot() {
     } else if (!is_settled && is_left_behind(transaction)) {
       mdb_txn_abort(transaction);
       is_settled = true;
-      settle_later_commit();
+      settle();
     } else {
       return transaction;
     }
@@ -50,17 +50,25 @@ bool Transactions::is_left_behind(MDB_txn* transaction) const {
          !rooms_.locks->holder(FileLock::write);
 }
 
-// The process that made the commit may have been killed before it could note it: that is done with the next write
-// transaction. Else nobody of those who have the file open has made it, which that transaction says too.
-void Transactions::settle_later_commit() {
+// A killed process may have made a commit before it could note it: LMDB does that when the next writer takes its mutex.
+// Else no process has made it that has the file open, which the transaction shows too.
+void Transactions::settle() {
   if (!rooms_.write_lock->try_acquire()) return;
   try {
-    rooms_.commits.abort(begin_writing());
+    MDB_txn* const transaction = rooms_.commits.begin_here();
+    const bool is_intact = is_from_last_commit(transaction);
+    mdb_txn_abort(transaction);
+    if (!is_intact) rooms_.throw_overwritten("write to");
   } catch (...) {
     rooms_.write_lock->release();
     throw;
   }
   rooms_.write_lock->release();
+}
+
+bool Transactions::is_from_last_commit(MDB_txn* transaction) const {
+  const std::uint64_t base = mdb_txn_id(transaction) - 1;
+  return rooms_.guard.holds(transaction, base) && !rooms_.guard.holds_later(transaction, base);
 }
 
 void Transactions::end_read(MDB_txn* transaction) noexcept {
@@ -73,9 +81,7 @@ void Transactions::end_read(MDB_txn* transaction) noexcept {
 MDB_txn* Transactions::begin_writing() {
   for (;;) {
     MDB_txn* const transaction = rooms_.commits.begin();
-    const std::uint64_t base = mdb_txn_id(transaction) - 1;
-    const bool is_intact =
-        rooms_.guard.holds(transaction, base) && !rooms_.guard.holds_later(transaction, base);
+    const bool is_intact = is_from_last_commit(transaction);
     if (is_intact && rooms_.tables.are_known(transaction)) return transaction;
     rooms_.commits.abort(transaction);
     if (!is_intact) rooms_.throw_overwritten("write to");

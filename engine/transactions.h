@@ -21,6 +21,10 @@ class Transactions {
 
   // The same for a write transaction, from the last commit. The caller holds the write lock, too.
   MDB_txn* begin_writing();
+  // Makes a commit visible that a killed process has not noted, and sees whether the file was overwritten. Does nothing
+  // where another thread or process writes: that does the same. The caller is inside the map.
+  // Errors  reopen_needed
+  void settle();
   void end_write(MDB_txn* transaction, WriterHold hold) noexcept;
   struct Commit {
     Durability durability = Durability::full;
@@ -33,7 +37,7 @@ class Transactions {
  private:
   bool is_followed_by_strange_commit(MDB_txn* transaction) const;
   bool is_left_behind(MDB_txn* transaction) const;
-  void settle_later_commit();
+  bool is_from_last_commit(MDB_txn* transaction) const;
 
   Environment::Rooms& rooms_;
 };
