@@ -15,6 +15,7 @@
 
 #include "engine/environment.h"
 #include "piecemark/error.h"
+#include "tests/support/forked_child.h"
 #include "tests/support/temporary.h"
 
 namespace piecemark::engine {
@@ -50,50 +51,27 @@ void put(Environment& environment, std::string_view key, std::size_t bytes) {
 // one has threads.
 class OtherWriter {
  public:
-  explicit OtherWriter(const std::string& path) {
-    std::array<int, 2> to{};
-    std::array<int, 2> from{};
-    if (::pipe(to.data()) != 0 || ::pipe(from.data()) != 0) std::abort();
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::alarm(300);
-      ::close(to[1]);
-      unsigned number = 0;
-      for (std::uint64_t map_bytes = 0; ::read(to[0], &map_bytes, sizeof map_bytes) == sizeof map_bytes;) {
-        const auto write = [&] {
-          const auto own = Environment::open(path, kTables, {.map_size_bytes = 8 * map_bytes});
-          put(*own, "other " + std::to_string(++number), 3 * map_bytes);
-        };
-        const char answer = error_of(write) ? '-' : '+';
-        if (::write(from[1], &answer, 1) != 1) break;
-      }
-      ::_exit(0);
-    }
-    ::close(to[0]);
-    ::close(from[1]);
-    to_ = to[1];
-    from_ = from[0];
-  }
-  OtherWriter(const OtherWriter&) = delete;
-  OtherWriter& operator=(const OtherWriter&) = delete;
-  ~OtherWriter() {
-    ::close(to_);
-    ::close(from_);
-    ::waitpid(pid_, nullptr, 0);
-  }
+  explicit OtherWriter(const std::string& path)
+      : child_([&](const testing::ForkedChild::Pipes& pipes) {
+          unsigned number = 0;
+          for (std::uint64_t map_bytes = 0; pipes.receive(map_bytes);) {
+            const auto write = [&] {
+              const auto own = Environment::open(path, kTables, {.map_size_bytes = 8 * map_bytes});
+              put(*own, "other " + std::to_string(++number), 3 * map_bytes);
+            };
+            if (!pipes.send(error_of(write) ? '-' : '+')) break;
+          }
+          return 0;
+        }) {}
 
   // '+' once that is done.
   char outgrow(std::uint64_t map_bytes) const {
     char answer = '!';
-    if (::write(to_, &map_bytes, sizeof map_bytes) != sizeof map_bytes || ::read(from_, &answer, 1) != 1)
-      return '!';
-    return answer;
+    return child_.pipes().send(map_bytes) && child_.pipes().receive(answer) ? answer : '!';
   }
 
  private:
-  pid_t pid_ = -1;
-  int to_ = -1;
-  int from_ = -1;
+  testing::ForkedChild child_;
 };
 
 class MapTest : public ::testing::Test {

@@ -13,12 +13,14 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/environment.h"
 #include "engine/file_locks.h"
 #include "engine/lock_file.h"
 #include "piecemark/error.h"
+#include "tests/support/forked_child.h"
 #include "tests/support/temporary.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -50,46 +52,31 @@ os::FileId id_of(const std::string& path) {
 // Another process that keeps the gate of a file closed, as one that makes or replaces it, until it is told to let go.
 class ClosedGate {
  public:
-  explicit ClosedGate(const std::string& path) {
-    std::array<int, 2> to{};
-    std::array<int, 2> from{};
-    if (::pipe(to.data()) != 0 || ::pipe(from.data()) != 0) std::abort();
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::alarm(300);
-      ::close(to[1]);
-      os::File file;
-      if (os::open_file(path, os::Access::read_write, file)) ::_exit(1);
-      FileLocks locks(file.descriptor(), path);
-      char byte = '!';
-      if (!locks.try_acquire(FileLock::gate, os::LockMode::exclusive) || ::write(from[1], &byte, 1) != 1)
-        ::_exit(2);
-      ::_exit(::read(to[0], &byte, 1) == 1 ? 0 : 3);
-    }
-    ::close(to[0]);
-    ::close(from[1]);
-    to_ = to[1];
+  explicit ClosedGate(const std::string& path)
+      : child_([&](const testing::ForkedChild::Pipes& pipes) {
+          os::File file;
+          if (os::open_file(path, os::Access::read_write, file)) return 1;
+          FileLocks locks(file.descriptor(), path);
+          char byte = '!';
+          if (!locks.try_acquire(FileLock::gate, os::LockMode::exclusive) || !pipes.send(byte)) return 2;
+          return pipes.receive(byte) ? 0 : 3;
+        }) {
     char byte = 0;
-    EXPECT_EQ(::read(from[0], &byte, 1), 1);
-    ::close(from[0]);
+    EXPECT_TRUE(child_.pipes().receive(byte));
   }
   ClosedGate(const ClosedGate&) = delete;
   ClosedGate& operator=(const ClosedGate&) = delete;
   ~ClosedGate() { open(); }
 
   void open() {
-    if (pid_ < 0) return;
-    EXPECT_EQ(::write(to_, "!", 1), 1);
-    ::close(to_);
-    int status = -1;
-    ::waitpid(pid_, &status, 0);
-    EXPECT_EQ(status, 0);
-    pid_ = -1;
+    if (std::exchange(is_open_, true)) return;
+    EXPECT_TRUE(child_.pipes().send('!'));
+    EXPECT_EQ(child_.wait(), 0);
   }
 
  private:
-  pid_t pid_ = -1;
-  int to_ = -1;
+  testing::ForkedChild child_;
+  bool is_open_ = false;
 };
 
 class OpenFilesTest : public ::testing::Test {
