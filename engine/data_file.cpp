@@ -19,15 +19,10 @@ void DataFile::open(os::Access access, const std::string& attempted) {
     throw Error(ErrorCode::unsupported_platform, {attempted, "a file on " + std::string(*network),
                                                   "files on local disks", "copy the file to a local disk"});
   }
-  if (auto error = os::open_file(path_, access, file_)) throw_system_error(error, attempted, path_);
-  os::close_in_forked_child(file_.descriptor());
+  const auto open = [&](os::File& file) { return os::open_file(path_, access, file); };
+  if (auto error = os::open_to_lock(file_, open)) throw_system_error(error, attempted, path_);
   if (auto error = os::facts_of(file_, facts)) throw_system_error(error, attempted, path_);
   id_ = facts.id;
-}
-
-void DataFile::close() noexcept {
-  if (file_) os::forget_in_forked_child(file_.descriptor());
-  file_.close();
 }
 
 bool DataFile::is_at_its_path() const {

@@ -10,13 +10,10 @@ namespace piecemark::engine {
 class DataFile {
  public:
   explicit DataFile(std::string path) : path_(std::move(path)) {}
-  DataFile(const DataFile&) = delete;
-  DataFile& operator=(const DataFile&) = delete;
-  ~DataFile() { close(); }
 
   // Errors  file_not_found, permission_denied, not_a_store (no regular file), unsupported_platform (a network)
   void open(os::Access access, const std::string& attempted);
-  void close() noexcept;
+  void close() noexcept { file_.close(); }
   // In a forked child, which has closed the descriptor already.
   void abandon() { file_.abandon(); }
 

@@ -24,9 +24,10 @@ void remove_abandoned_creations(const std::string& path) {
   const std::string folder = path.substr(0, path.size() - file_name_of(path).size());
   for (const std::string& name : os::neighbours_of(path)) {
     os::File abandoned;
-    if (!is_name_in_creation(name, path) || os::open_file(folder + name, os::Access::read_write, abandoned))
-      continue;
-    const os::ClosedInForkedChild closed(abandoned.descriptor());
+    const auto open = [&](os::File& file) {
+      return os::open_file(folder + name, os::Access::read_write, file);
+    };
+    if (!is_name_in_creation(name, path) || os::open_to_lock(abandoned, open)) continue;
     if (FileLocks(abandoned.descriptor(), folder + name).try_acquire(FileLock::gate, os::LockMode::exclusive))
       os::remove_quietly(folder + name);
   }
@@ -51,7 +52,6 @@ FileInCreation::FileInCreation(std::string path, const std::string& attempted,
   remove_abandoned_creations(path_);
   while (!try_create(attempted, owner ? kOwnerOnly : kAnybody)) {
   }
-  os::close_in_forked_child(file_.descriptor());
   if (!owner) return;
   if (auto error = give_to(*owner, file_)) {
     let_go();
@@ -62,7 +62,8 @@ FileInCreation::FileInCreation(std::string path, const std::string& attempted,
 // False where another creator has met the file before it was locked, and took it for one that was left behind.
 bool FileInCreation::try_create(const std::string& attempted, std::uint32_t permissions) {
   temporary_ = new_temporary_name(path_);
-  if (auto error = os::create_exclusively(temporary_, permissions, file_)) {
+  const auto create = [&](os::File& file) { return os::create_exclusively(temporary_, permissions, file); };
+  if (auto error = os::open_to_lock(file_, create)) {
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path_);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
@@ -91,7 +92,6 @@ FileInCreation::~FileInCreation() {
 }
 
 void FileInCreation::let_go() noexcept {
-  os::forget_in_forked_child(file_.descriptor());
   if (present_ != nullptr) os::remove_quietly(*present_);
 }
 

@@ -115,8 +115,8 @@ LockFile LockFile::open(const std::string& path, const os::File& store, const st
   require_own_lock_file(path, attempted);
   LockFile opened;
   const std::string name = lock_file_of(path);
-  if (auto error = open_or_make(name, store, opened.file_)) throw_unusable(error, path, attempted);
-  os::close_in_forked_child(opened.file_.descriptor());
+  const auto open_it = [&](os::File& file) { return open_or_make(name, store, file); };
+  if (auto error = os::open_to_lock(opened.file_, open_it)) throw_unusable(error, path, attempted);
   os::FileFacts facts;
   std::error_code error = os::facts_of(opened.file_, facts);
   if (!error) error = os::reserve_range(opened.file_, 0, SharedState::kOffset);

@@ -82,7 +82,6 @@ class LockFile {
 
   void close() noexcept {
     shared_ = {};
-    if (file_) os::forget_in_forked_child(file_.descriptor());
     file_.close();
   }
   // In a forked child, which has closed it.

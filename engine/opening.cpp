@@ -302,12 +302,14 @@ void Opening::open_lock_file(OpenFiles::Claim& claim) {
 void Opening::remove_lock_file_of_other_file() {
   Rooms& rooms = this->rooms();
   os::File file;
-  if (os::open_file(rooms.path(), os::Access::read_write, file)) {
+  const auto open = [&](os::File& opened) {
+    return os::open_file(rooms.path(), os::Access::read_write, opened);
+  };
+  if (os::open_to_lock(file, open)) {
     throw UnsettledLockFile(
         rooms.path(),
         "a lock file of another data file: a process still has the file open that was here before");
   }
-  const os::ClosedInForkedChild closed(file.descriptor());
   FileLocks locks(file.descriptor(), rooms.path());
   rooms.locks->release(FileLock::gate);
   const bool is_acquired = locks.acquire(FileLock::gate, os::LockMode::exclusive, deadline_);

@@ -29,6 +29,7 @@
 #include <exception>
 #include <fstream>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 namespace piecemark::engine::os {
@@ -57,30 +58,39 @@ FileFacts facts_from(const struct stat& status) {
 class ForkWatch {
  public:
   static ForkWatch& instance() {
-    static ForkWatch watch;
+    static auto& watch =
+        *new ForkWatch;  // Never destroyed: stores may be closed at the very end of the process.
     return watch;
   }
 
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
-  void add(int descriptor) {
+  // False where there is no room.
+  bool add(int descriptor) {
     for (auto& slot : descriptors_) {
       int empty = -1;
-      if (slot.compare_exchange_strong(empty, descriptor)) return;
+      if (slot.compare_exchange_strong(empty, descriptor)) return true;
     }
+    return false;
   }
 
-  void remove(int descriptor) {
+  // For as long as it is held, other threads wait before they fork.
+  std::unique_lock<std::mutex> hold_off() { return std::unique_lock(fork_); }
+
+  // False in a child, which has closed it.
+  bool remove(int descriptor) {
     for (auto& slot : descriptors_) {
       int expected = descriptor;
-      if (slot.compare_exchange_strong(expected, -1)) return;
+      if (slot.compare_exchange_strong(expected, -1)) return true;
     }
+    return false;
   }
 
  private:
   ForkWatch() {
     for (auto& slot : descriptors_) slot.store(-1);
-    pthread_atfork(nullptr, nullptr, [] { instance().in_child(); });
+    pthread_atfork([] { instance().fork_.lock(); }, [] { instance().fork_.unlock(); },
+                   [] { instance().in_child(); });
   }
 
   void in_child() {
@@ -89,20 +99,25 @@ class ForkWatch {
       const int descriptor = slot.exchange(-1);
       if (descriptor >= 0) ::close(descriptor);
     }
+    fork_.unlock();
   }
 
+  std::mutex fork_;
   std::atomic<std::uint64_t> generation_{0};
-  std::array<std::atomic<int>, 1024> descriptors_;
+  std::array<std::atomic<int>, 4096> descriptors_;
 };
 
 }  // namespace
 
-File::File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+File::File(File&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      is_closed_in_child_(std::exchange(other.is_closed_in_child_, false)) {}
 
 File& File::operator=(File&& other) noexcept {
   if (this != &other) {
     close();
     descriptor_ = std::exchange(other.descriptor_, -1);
+    is_closed_in_child_ = std::exchange(other.is_closed_in_child_, false);
   }
   return *this;
 }
@@ -111,8 +126,26 @@ File::~File() {
   close();
 }
 
-void File::close() {
-  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+void File::close() noexcept {
+  if (descriptor_ < 0) return;
+  if (!std::exchange(is_closed_in_child_, false)) {
+    ::close(std::exchange(descriptor_, -1));
+    return;
+  }
+  const auto no_forks = ForkWatch::instance().hold_off();
+  if (ForkWatch::instance().remove(descriptor_)) ::close(descriptor_);
+  descriptor_ = -1;
+}
+
+std::error_code open_to_lock(File& file, const std::function<std::error_code(File&)>& open) {
+  File opened;
+  {
+    const auto no_forks = ForkWatch::instance().hold_off();
+    if (const auto error = open(opened)) return error;
+    opened.is_closed_in_child_ = ForkWatch::instance().add(opened.descriptor_);
+  }
+  file = std::move(opened);
+  return {};
 }
 
 std::error_code open_file(const std::string& path, Access access, File& file) {
@@ -649,13 +682,6 @@ std::optional<std::string_view> network_file_system(const std::string& path) {
 std::uint64_t fork_generation() noexcept {
   return ForkWatch::instance().generation();
 }
-void close_in_forked_child(int descriptor) {
-  ForkWatch::instance().add(descriptor);
-}
-void forget_in_forked_child(int descriptor) {
-  ForkWatch::instance().remove(descriptor);
-}
-
 void fill_random(std::span<std::byte> into) {
   std::size_t done = 0;
   while (done < into.size()) {

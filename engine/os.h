@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -46,12 +47,14 @@ class File {
 
   explicit operator bool() const { return descriptor_ >= 0; }
   int descriptor() const { return descriptor_; }
-  void close();
+  void close() noexcept;
   // Forgets the descriptor without closing it.
-  void abandon() { descriptor_ = -1; }
+  void abandon() noexcept { descriptor_ = -1; }
 
  private:
+  friend std::error_code open_to_lock(File& file, const std::function<std::error_code(File&)>& open);
   int descriptor_ = -1;
+  bool is_closed_in_child_ = false;
 };
 
 // All functions that return std::error_code leave it empty on success.
@@ -59,6 +62,9 @@ class File {
 // Opens an existing file for reading, or for reading and writing.
 enum class Access : std::uint8_t { read, read_write };
 std::error_code open_file(const std::string& path, Access access, File& file);
+// Opens, by the function that is given, a file that will be locked: a forked child closes its copy of the descriptor, which
+// would keep the locks beyond the end of this one.
+std::error_code open_to_lock(File& file, const std::function<std::error_code(File&)>& open);
 std::error_code facts_of(const std::string& path, FileFacts& facts);  // follows symbolic links
 std::error_code facts_of_link(const std::string& path, FileFacts& facts);
 std::error_code facts_of(const File& file, FileFacts& facts);
@@ -209,24 +215,6 @@ std::optional<std::string_view> network_file_system(const std::string& path);
 
 // Counts the forks that lie between this process and the start of the program: differs in a child.
 std::uint64_t fork_generation() noexcept;
-// Descriptors registered here are closed in a forked child, so that the child does not keep the parent's
-// locks.
-void close_in_forked_child(int descriptor);
-void forget_in_forked_child(int descriptor);
-// The same for as long as the object lives.
-class ClosedInForkedChild {
- public:
-  explicit ClosedInForkedChild(int descriptor) : descriptor_(descriptor) {
-    close_in_forked_child(descriptor);
-  }
-  ClosedInForkedChild(const ClosedInForkedChild&) = delete;
-  ClosedInForkedChild& operator=(const ClosedInForkedChild&) = delete;
-  ~ClosedInForkedChild() { forget_in_forked_child(descriptor_); }
-
- private:
-  int descriptor_;
-};
-
 void fill_random(std::span<std::byte> into);
 std::int64_t now_microseconds();  // since 1970-01-01 UTC
 

@@ -61,8 +61,8 @@ bool is_being_replaced(const os::FileId& id, const std::string& path) {
 
 bool finish_replacement(const std::string& path, const os::FileId& id, Deadline deadline) {
   os::File file;
-  if (os::open_file(path, os::Access::read_write, file)) return false;
-  const os::ClosedInForkedChild closed(file.descriptor());
+  const auto open = [&](os::File& opened) { return os::open_file(path, os::Access::read_write, opened); };
+  if (os::open_to_lock(file, open)) return false;
   FileLocks locks(file.descriptor(), path);
   if (!locks.acquire(FileLock::gate, os::LockMode::exclusive, deadline)) return false;
   const auto temporary = temporary_name_of(id, path);

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -278,6 +279,41 @@ TEST_F(OpenFilesTest, AChildForkedWhileAnotherThreadOpensAndClosesCanOpenTheStor
   opener.join();
   const auto environment = open(path_);
   EXPECT_EQ(environment->begin_read().entries(environment->table(0)), 21U);
+}
+
+// Wherever the other thread is, a child does not keep a descriptor, and with it a lock that nobody could end.
+TEST_F(OpenFilesTest, AForkedChildKeepsNoLockOfTheParent) {
+#ifdef PIECEMARK_SANITIZER_CANNOT_FORK_THREADS
+  GTEST_SKIP() << "a sanitizer leaves its own locks locked in the child of a process with threads";
+#endif
+  std::atomic<bool> is_over{false};
+  std::thread opener([&] {
+    while (!is_over) open(path_);
+  });
+  std::array<int, 2> forked{};
+  ASSERT_EQ(::pipe(forked.data()), 0);
+  std::vector<pid_t> children;
+  for (int i = 0; i < 200; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(300);
+      if (::write(forked[1], "!", 1) == 1) ::pause();
+      ::_exit(0);
+    }
+    children.push_back(child);
+  }
+  is_over = true;
+  opener.join();
+  char byte = 0;
+  for (std::size_t i = 0; i < children.size(); ++i) ASSERT_EQ(::read(forked[0], &byte, 1), 1);
+  for (const int end : forked) ::close(end);
+  os::File file;
+  ASSERT_FALSE(os::open_file(path_, os::Access::read_write, file));
+  const FileLocks locks(file.descriptor(), path_);
+  for (const FileLock lock : kFileLocks)
+    EXPECT_FALSE(locks.holder(lock)) << "lock " << static_cast<int>(lock);
+  for (const pid_t child : children) ::kill(child, SIGKILL);
+  for (const pid_t child : children) ::waitpid(child, nullptr, 0);
 }
 
 TEST_F(OpenFilesTest, ALockFileIsUsedWithOneFile) {
