@@ -81,8 +81,7 @@ void Map::leave() noexcept {
   if (inside_.fetch_sub(1) == 1 && wants_larger_.load(std::memory_order_relaxed)) waited_in_vain_ = false;
 }
 
-// Sets the size of the map, or adopts that of the file (0), once nobody is inside; false if that does not come to pass in
-// time. The caller has not entered.
+// Sets the size of the map, once nobody is inside; false if that does not come to pass in time. The caller has not entered.
 bool Map::try_resize(std::uint64_t bytes, std::uint32_t timeout_ms) {
   const std::lock_guard exclusive(resize_mutex_);
   const Deadline deadline = deadline_in(timeout_ms);
@@ -93,8 +92,7 @@ bool Map::try_resize(std::uint64_t bytes, std::uint32_t timeout_ms) {
     pause = std::min(pause * 2, std::chrono::microseconds(2000));
   }
   const bool is_alone = inside_.load() == 0;
-  const int code =
-      is_alone ? mdb_env_set_mapsize(handle_, bytes == 0 ? 0 : usable_map_size(bytes)) : MDB_SUCCESS;
+  const int code = is_alone ? mdb_env_set_mapsize(handle_, usable_map_size(bytes)) : MDB_SUCCESS;
   if (is_alone) generation_.fetch_add(1);
   // LMDB unmaps before it maps: after a failure there is nothing to read from.
   if (code != MDB_SUCCESS) poison();
@@ -110,10 +108,12 @@ MDB_txn* Map::begin(unsigned flags, const char* attempted, WriterThread* thread)
   const auto begin_on_thread = [&] { thread != nullptr ? thread->run(attempt) : attempt(); };
   begin_on_thread();
   while (code == MDB_MAP_RESIZED) {
+    // What the file needs now, and as much again: the size that it notes may be more than this process can map.
+    const std::uint64_t bytes = std::max(size_bytes(), 2 * bytes_used());
     leave();
     bool is_adopted = false;
     try {
-      is_adopted = try_resize(0, options_.busy_timeout_ms);
+      is_adopted = try_resize(bytes, options_.busy_timeout_ms);
     } catch (...) {
       enter();
       throw;
@@ -144,10 +144,8 @@ void Map::grow_if_needed() {
   std::uint64_t used = 0;
   {
     const Visit visit(*this);  // Nobody may resize the map while LMDB looks into it.
-    MDB_stat statistics{};
-    mdb_env_stat(handle_, &statistics);
     size = size_bytes();
-    used = pages_used() * statistics.ms_psize;
+    used = bytes_used();
   }
   if (wants_larger_.load()) {
     if (waited_in_vain_.load() && inside_.load() != 0) return;
@@ -193,6 +191,12 @@ std::uint64_t Map::pages_used() const {
   MDB_envinfo info{};
   mdb_env_info(handle_, &info);
   return info.me_last_pgno + 1;
+}
+
+std::uint64_t Map::bytes_used() const {
+  MDB_stat statistics{};
+  mdb_env_stat(handle_, &statistics);
+  return pages_used() * statistics.ms_psize;
 }
 
 std::uint32_t Map::readers() const {

@@ -96,6 +96,7 @@ class Map {
 
   std::uint64_t size_bytes() const;
   std::uint64_t pages_used() const;
+  std::uint64_t bytes_used() const;
   std::uint32_t readers() const;
 
  private:

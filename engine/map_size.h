@@ -7,8 +7,7 @@
 namespace piecemark::engine {
 
 inline constexpr std::uint64_t kMapSizeMin = std::uint64_t{1} << 20;
-// Half of the address space that a process has. LMDB notes the size of the map in the file, where it never shrinks, and maps
-// as much again in every process that follows the growth of a file.
+// Half of the address space that a process has. LMDB notes the size of the map in the file, where it never shrinks.
 inline constexpr std::uint64_t kMapSizeMax = std::uint64_t{1} << 46;
 // More than any process can map: what a file notes that is larger than this, is damage.
 inline constexpr std::uint64_t kNotedMapSizeMax = std::uint64_t{1} << 48;

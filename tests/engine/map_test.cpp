@@ -94,6 +94,24 @@ class MapTest : public ::testing::Test {
   std::shared_ptr<Environment> environment_;
 };
 
+// The other one may have a map that is larger than this process can have.
+TEST_F(MapTest, FollowsTheGrowthOfAFileByWhatItNeeds) {
+  const testing::ForkedChild other([&](const testing::ForkedChild::Pipes& pipes) {
+    char byte = 0;
+    if (!pipes.receive(byte)) return 1;
+    put(*Environment::open(path_, kTables, {.map_size_bytes = std::uint64_t{1} << 40}), "other",
+        8 * kSmallMap);
+    return pipes.send(byte) ? 0 : 1;
+  });
+  const auto environment = Environment::open(path_, kTables, {.map_size_bytes = kSmallMap});
+  char byte = '!';
+  ASSERT_TRUE(other.pipes().send(byte) && other.pipes().receive(byte));
+  EXPECT_EQ(environment->begin_read().entries(environment->table(0)), 1U);
+  EXPECT_LT(environment->usage().map_bytes, 64 * kSmallMap);
+  put(*environment, "own", 1000);
+  EXPECT_EQ(environment->begin_read().entries(environment->table(0)), 2U);
+}
+
 TEST_F(MapTest, FullOneSaysHowManySnapshotsKeepItFromGrowing) {
   std::list<ReadTransaction> snapshots;
   for (int count = 0; count <= 3; ++count) {
