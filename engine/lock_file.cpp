@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <span>
 #include <string_view>
+#include <thread>
 
 #include "bytes.h"
 #include "file_name.h"
@@ -29,6 +31,8 @@ constexpr os::ByteRange kFirstByte{0, 1};
 // Beyond the end of every file: which store the lock file is used with.
 constexpr std::uint64_t kStoreRegion = std::uint64_t{1} << 62;
 constexpr std::uint64_t kStoreRegionSize = std::uint64_t{1} << 48;
+// Behind it: shared by all who use the lock file, and exclusive by the one that begins the shared state anew.
+constexpr os::ByteRange kUserByte{kStoreRegion + kStoreRegionSize, 1};
 
 [[noreturn]] void throw_unsafe(const std::string& path, const std::string& attempted, const char* what) {
   throw Error(ErrorCode::unsafe_lock_file,
@@ -138,6 +142,18 @@ bool LockFile::bind_to(const os::FileId& store) {
   const os::ByteRange behind{at + 1, kStoreRegion + kStoreRegionSize - at - 1};
   return !os::conflicting_lock(file_.descriptor(), before, os::LockMode::exclusive) &&
          !os::conflicting_lock(file_.descriptor(), behind, os::LockMode::exclusive);
+}
+
+bool LockFile::join(Deadline deadline) {
+  for (;;) {
+    if (!os::try_lock(file_.descriptor(), kUserByte, os::LockMode::exclusive)) {
+      shared_.reset();
+      return !os::try_lock(file_.descriptor(), kUserByte, os::LockMode::shared);
+    }
+    if (!os::try_lock(file_.descriptor(), kUserByte, os::LockMode::shared)) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
 }
 
 // Should this fail, LMDB's own lock is there, as it always was.

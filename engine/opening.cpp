@@ -289,11 +289,13 @@ void Opening::open_lock_file(OpenFiles::Claim& claim) {
   }
   if (!claim.add_lock_file(rooms.lock_file.id()))
     throw UnsettledLockFile(rooms.path(), "a lock file that this process uses with another file");
-  const bool is_alone = !rooms.locks->holder(FileLock::open);
   rooms.locks->try_acquire(FileLock::open, os::LockMode::shared);
   if (!rooms.locks->share_lock_file(rooms.lock_file.id()))
     throw in_use_with_other_lock_file(attempted_, rooms.path(), rooms.locks->holder(FileLock::open));
-  if (is_alone) rooms.lock_file.shared().reset();
+  if (!rooms.lock_file.join(deadline_)) {
+    throw Error(ErrorCode::busy,
+                {attempted_, "another process has been making its lock file", {}, "try again later"});
+  }
   rooms.locks->set_signal(rooms.lock_file.shared().lock_signal());
 }
 

@@ -9,9 +9,7 @@ constexpr std::uint64_t kMagic = 0x316B636F6C4B4D50;  // "PMKlock1"
 
 std::error_code SharedState::map(const os::File& lock_file) {
   if (const auto error = os::reserve_range(lock_file, kOffset, kSize)) return error;
-  if (const auto error = os::SharedMemory::map(lock_file, kOffset, kSize, memory_)) return error;
-  if (words().magic.load() != kMagic) reset();
-  return {};
+  return os::SharedMemory::map(lock_file, kOffset, kSize, memory_);
 }
 
 // The count of waiters stays: one that is too high, after a waiter was killed, costs a system call at each release.

@@ -21,7 +21,7 @@ class SharedState {
   // Nothing is shared before.
   std::error_code map(const os::File& lock_file);
   explicit operator bool() const { return memory_.data() != nullptr; }
-  // To be called where nobody else has the store open.
+  // To be called where nobody else uses the lock file.
   void reset() noexcept;
 
   LockSignal lock_signal() const;

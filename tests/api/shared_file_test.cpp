@@ -222,6 +222,24 @@ TEST_F(BesideOpeners, AWriterGetsThroughWhereTheyMayNotWriteTheLockFile) {
   expect_commits(openers);
 }
 
+// Programs that open a file at the same moment, while nobody else has it open: one of them makes what all of them share.
+TEST_F(SharedFile, ProgramsThatOpenItAtTheSameMomentKnowOfEachOthersCommits) {
+  constexpr int kRounds = 100;
+  std::array<StoreProcess, 4> processes;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<std::string> commands{"open_writer " + path_};
+    for (int i = 0; i < 5; ++i) commands.insert(commands.end(), {"read", "commit_many 1", "read"});
+    for (StoreProcess& process : processes) {
+      for (const std::string& command : commands) process.tell(command);
+    }
+    for (StoreProcess& process : processes) {
+      for (const std::string& command : commands) ASSERT_THAT(process.answer(), StartsWith("ok")) << command;
+    }
+    for (StoreProcess& process : processes) ASSERT_EQ(process.ask("close"), "ok");
+  }
+  expect_clean(path_);
+}
+
 // -------------------------------------------------------------------------------------------- What others do to files
 
 class LockFileOfOthers : public SharedFile {

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -211,8 +212,17 @@ StoreProcess::~StoreProcess() {
   ::close(from_);
 }
 
+// A process that was forked before it obeys, to be the first one of a namespace, ends only some time after the one that
+// waits for it was killed; the other way round, both have ended.
 void StoreProcess::kill() {
   if (pid_ < 0) return;
+  const std::string process = std::to_string(pid_);
+  std::ifstream children("/proc/" + process + "/task/" + process + "/children");
+  if (pid_t child = -1; children >> child) {
+    ::kill(child, SIGKILL);
+    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+    return;
+  }
   ::kill(pid_, SIGKILL);
   ::waitpid(std::exchange(pid_, -1), nullptr, 0);
 }

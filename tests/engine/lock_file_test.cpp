@@ -1,0 +1,90 @@
+// What those share who use a lock file at the same time.
+#include "engine/lock_file.h"
+
+#include <gtest/gtest.h>
+
+#include <barrier>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "tests/support/temporary.h"
+
+namespace piecemark::engine {
+namespace {
+
+using piecemark::testing::TemporaryFolder;
+
+class LockFileTest : public ::testing::Test {
+ protected:
+  LockFileTest() { folder_.write("site.pmk", ""); }
+
+  LockFile opened() const {
+    os::File store;
+    EXPECT_FALSE(os::open_file(path_, os::Access::read, store));
+    return LockFile::open(path_, store, "test");
+  }
+  LockFile joined() const {
+    LockFile file = opened();
+    EXPECT_TRUE(file.join(deadline_in(1'000)));
+    return file;
+  }
+
+  TemporaryFolder folder_;
+  std::string path_ = folder_.path("site.pmk");
+};
+
+TEST_F(LockFileTest, TheFirstUserBeginsTheSharedStateAnew) {
+  {
+    LockFile first = joined();
+    first.shared().announce_commit(7);
+    first.shared().set_last_commit({.commit = 7, .random = 1});
+    LockFile second = joined();
+    EXPECT_EQ(second.shared().announced_commit(), 7U);
+    first.close();
+    LockFile third = joined();
+    EXPECT_EQ(third.shared().last_commit(), (CommitMark{.commit = 7, .random = 1}));
+  }
+  LockFile next = joined();
+  EXPECT_EQ(next.shared().announced_commit(), 0U);
+  EXPECT_EQ(next.shared().last_commit(), std::nullopt);
+}
+
+TEST_F(LockFileTest, WhoUsesItNoMoreIsNoUser) {
+  LockFile first = joined();
+  first.shared().announce_commit(7);
+  first = LockFile();
+  EXPECT_EQ(joined().shared().announced_commit(), 0U);
+}
+
+// Each writes as soon as it has joined: nobody who comes at the same moment may take that away.
+TEST_F(LockFileTest, NobodyLosesWhatAnotherUserHasWritten) {
+  constexpr int kUsers = 4;
+  constexpr int kRounds = 1'000;
+  std::vector<std::uint64_t> seen(kUsers);
+  std::vector<LockFile> files(kUsers);
+  int lost = 0;
+  std::barrier opened_by_all(kUsers);
+  std::barrier joined_by_all(kUsers, [&]() noexcept {
+    for (const std::uint64_t commit : seen) lost += commit == 0 ? 1 : 0;
+  });
+  const auto use = [&](std::size_t user) {
+    for (int round = 0; round < kRounds; ++round) {
+      files[user] = opened();
+      opened_by_all.arrive_and_wait();
+      const bool is_joined = files[user].join(deadline_in(1'000));
+      files[user].shared().announce_commit(user + 1);
+      std::this_thread::yield();
+      seen[user] = is_joined ? files[user].shared().announced_commit() : 0;
+      joined_by_all.arrive_and_wait();
+      files[user].close();
+    }
+  };
+  std::vector<std::thread> users;
+  for (std::size_t user = 0; user < kUsers; ++user) users.emplace_back(use, user);
+  for (std::thread& user : users) user.join();
+  EXPECT_EQ(lost, 0);
+}
+
+}  // namespace
+}  // namespace piecemark::engine
