@@ -22,14 +22,11 @@
 #include "engine/lock_file.h"
 #include "piecemark/error.h"
 #include "tests/support/forked_child.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/temporary.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(PIECEMARK_ADDRESS_SANITIZER) || defined(PIECEMARK_THREAD_SANITIZER)
 #define PIECEMARK_SANITIZER_CANNOT_FORK_THREADS
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define PIECEMARK_SANITIZER_CANNOT_FORK_THREADS
-#endif
 #endif
 
 namespace piecemark::engine {

@@ -16,12 +16,10 @@
 #include <new>
 #include <string>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#include "tests/support/sanitizers.h"
+
+#if defined(PIECEMARK_ADDRESS_SANITIZER) || defined(PIECEMARK_THREAD_SANITIZER)
 #define PIECEMARK_SANITIZER_OWNS_MALLOC
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define PIECEMARK_SANITIZER_OWNS_MALLOC
-#endif
 #endif
 
 // The targets hide what they define; these must be seen by the shared libraries.
