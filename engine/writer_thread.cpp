@@ -1,14 +1,37 @@
 #include "writer_thread.h"
 
+#include <chrono>
+
 #include "os.h"
 
 namespace piecemark::engine {
+namespace {
+
+// Not the waits of std::atomic: those of libstdc++ 12 wake only where they see somebody wait, and a store with release order
+// may become visible after that look; then both threads sleep for ever.
+void change(std::atomic<std::uint32_t>& word, std::uint32_t number) noexcept {
+  word.store(number, std::memory_order_release);
+  os::wake_all(word);
+}
+
+// To sleep and be woken takes longer than most hand-overs: one transaction often comes right after the other.
+void await_change(const std::atomic<std::uint32_t>& word, std::uint32_t seen) noexcept {
+  constexpr auto kAwake = std::chrono::microseconds(20);
+  constexpr auto kAsleep = std::chrono::hours(1);
+  static const bool has_processor_to_spare = std::thread::hardware_concurrency() > 1;
+  const auto awake_until = std::chrono::steady_clock::now() + kAwake;
+  while (word.load(std::memory_order_acquire) == seen) {
+    if (!has_processor_to_spare || std::chrono::steady_clock::now() >= awake_until)
+      os::wait_for_change(word, seen, kAsleep);
+  }
+}
+
+}  // namespace
 
 WriterThread::~WriterThread() {
   if (!thread_) return;
   desk_->ends = true;
-  desk_->asked.fetch_add(1, std::memory_order_release);
-  desk_->asked.notify_one();
+  change(desk_->asked, desk_->asked.load(std::memory_order_relaxed) + 1);
   thread_->join();
 }
 
@@ -29,17 +52,13 @@ void WriterThread::run(const Task& task) noexcept {
   Desk& desk = *desk_;
   desk.task = task;
   const std::uint32_t number = desk.asked.load(std::memory_order_relaxed) + 1;
-  desk.asked.store(number, std::memory_order_release);
-  desk.asked.notify_one();
-  for (std::uint32_t done = desk.done.load(std::memory_order_acquire); done != number;
-       done = desk.done.load(std::memory_order_acquire)) {
-    desk.done.wait(done, std::memory_order_acquire);
-  }
+  change(desk.asked, number);
+  await_change(desk.done, number - 1);
 }
 
 void WriterThread::serve(Desk& desk) noexcept {
-  for (std::uint32_t seen = 0;; desk.done.store(seen, std::memory_order_release), desk.done.notify_one()) {
-    desk.asked.wait(seen, std::memory_order_acquire);
+  for (std::uint32_t seen = 0;; change(desk.done, seen)) {
+    await_change(desk.asked, seen);
     ++seen;
     if (desk.ends) return;
     desk.task.call(desk.task.work);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <optional>
@@ -406,6 +407,27 @@ TEST(HandOver, GoesOnBesideGroupedWritesOfOtherThreads) {
   two.join();
   EXPECT_EQ(site.store.read().component_count(), 2 * kWrites + kWrites / 2);
   EXPECT_EQ(verify(site.store.read()).problem_count, 0U);
+}
+
+// Tasks of all lengths around the time for which both threads wait awake.
+TEST(WriterThreadTest, NoHandOverIsLost) {
+  constexpr int kTasks = 100'000;
+  WriterThread thread;
+  thread.start();
+  int done = 0;
+  for (int task = 0; task < kTasks; ++task) {
+    const auto pause = [&](int way) {
+      const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(task * way % 30'000);
+      while (task % 2 == 0 && std::chrono::steady_clock::now() < end) continue;
+    };
+    auto work = [&]() noexcept {
+      pause(7);
+      ++done;
+    };
+    thread.run(work);
+    pause(11);
+  }
+  EXPECT_EQ(done, kTasks);
 }
 
 }  // namespace
