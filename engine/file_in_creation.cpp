@@ -75,7 +75,12 @@ bool FileInCreation::try_create(const std::string& attempted, std::uint32_t perm
       return error.code() == ErrorCode::unsupported_platform;
     }
   };
-  if (is_locked() && has_its_name()) return true;
+  try {
+    if (is_locked() && has_its_name()) return true;
+  } catch (...) {
+    os::remove_quietly(temporary_);  // The object does not come to be that would.
+    throw;
+  }
   os::remove_quietly(temporary_);
   file_.close();
   return false;
