@@ -48,15 +48,13 @@ std::string new_temporary_name(const std::string& path) {
 
 FileInCreation::FileInCreation(std::string path, const std::string& attempted,
                                const std::optional<FileOwner>& owner)
-    : path_(std::move(path)), present_(&temporary_) {
+    : FileInCreation(
+          std::move(path)) {  // From here on a failure runs the destructor, which removes the file.
   remove_abandoned_creations(path_);
   while (!try_create(attempted, owner ? kOwnerOnly : kAnybody)) {
   }
   if (!owner) return;
-  if (auto error = give_to(*owner, file_)) {
-    let_go();
-    throw_system_error(error, attempted, path_);
-  }
+  if (auto error = give_to(*owner, file_)) throw_system_error(error, attempted, path_);
 }
 
 // False where another creator has met the file before it was locked, and took it for one that was left behind.
@@ -67,6 +65,7 @@ bool FileInCreation::try_create(const std::string& attempted, std::uint32_t perm
     if (error != std::errc::no_such_file_or_directory) throw_system_error(error, attempted, path_);
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
+  present_ = &temporary_;
   // Where a file system has no locks, nobody gets the one that it takes to remove the file.
   const auto is_locked = [&] {
     try {
@@ -75,12 +74,7 @@ bool FileInCreation::try_create(const std::string& attempted, std::uint32_t perm
       return error.code() == ErrorCode::unsupported_platform;
     }
   };
-  try {
-    if (is_locked() && has_its_name()) return true;
-  } catch (...) {
-    os::remove_quietly(temporary_);  // The object does not come to be that would.
-    throw;
-  }
+  if (is_locked() && has_its_name()) return true;
   os::remove_quietly(temporary_);
   file_.close();
   return false;
@@ -93,10 +87,6 @@ bool FileInCreation::has_its_name() const {
 }
 
 FileInCreation::~FileInCreation() {
-  let_go();
-}
-
-void FileInCreation::let_go() noexcept {
   if (present_ != nullptr) os::remove_quietly(*present_);
 }
 

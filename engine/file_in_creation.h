@@ -34,13 +34,13 @@ class FileInCreation {
   Error renamed(const Error& error) const;
 
  private:
+  explicit FileInCreation(std::string path) : path_(std::move(path)) {}
   bool try_create(const std::string& attempted, std::uint32_t permissions);
   bool has_its_name() const;
-  void let_go() noexcept;
 
   std::string path_;
   std::string temporary_;
-  const std::string* present_;
+  const std::string* present_ = nullptr;  // the name to remove, if any
   os::File file_;
 };
 

@@ -144,14 +144,13 @@ bool LockFile::bind_to(const os::FileId& store) {
          !os::conflicting_lock(file_.descriptor(), behind, os::LockMode::exclusive);
 }
 
-bool LockFile::join(Deadline deadline) {
+std::error_code LockFile::join(Deadline deadline) {
   for (;;) {
-    if (!os::try_lock(file_.descriptor(), kUserByte, os::LockMode::exclusive)) {
-      shared_.reset();
-      return !os::try_lock(file_.descriptor(), kUserByte, os::LockMode::shared);
-    }
-    if (!os::try_lock(file_.descriptor(), kUserByte, os::LockMode::shared)) return true;
-    if (std::chrono::steady_clock::now() >= deadline) return false;
+    const bool is_first = !os::try_lock(file_.descriptor(), kUserByte, os::LockMode::exclusive);
+    if (is_first) shared_.reset();
+    const std::error_code error = os::try_lock(file_.descriptor(), kUserByte, os::LockMode::shared);
+    const bool is_making = error == std::errc::resource_unavailable_try_again;
+    if (!is_making || std::chrono::steady_clock::now() >= deadline) return error;
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
 }

@@ -292,9 +292,14 @@ void Opening::open_lock_file(OpenFiles::Claim& claim) {
   rooms.locks->try_acquire(FileLock::open, os::LockMode::shared);
   if (!rooms.locks->share_lock_file(rooms.lock_file.id()))
     throw in_use_with_other_lock_file(attempted_, rooms.path(), rooms.locks->holder(FileLock::open));
-  if (!rooms.lock_file.join(deadline_)) {
-    throw Error(ErrorCode::busy,
-                {attempted_, "another process has been making its lock file", {}, "try again later"});
+  if (const auto error = rooms.lock_file.join(deadline_)) {
+    if (error != std::errc::resource_unavailable_try_again)
+      throw_system_error(error, attempted_, lock_file_of(rooms.path()));
+    throw Error(ErrorCode::busy, {attempted_,
+                                  "another process has been making '" + lock_file_of(rooms.path()) +
+                                      "' for " + in_seconds(rooms.options.busy_timeout_ms),
+                                  {},
+                                  "try again later"});
   }
   rooms.locks->set_signal(rooms.lock_file.shared().lock_signal());
 }

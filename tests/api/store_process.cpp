@@ -218,12 +218,8 @@ void StoreProcess::kill() {
   if (pid_ < 0) return;
   const std::string process = std::to_string(pid_);
   std::ifstream children("/proc/" + process + "/task/" + process + "/children");
-  if (pid_t child = -1; children >> child) {
-    ::kill(child, SIGKILL);
-    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
-    return;
-  }
-  ::kill(pid_, SIGKILL);
+  pid_t child = -1;
+  ::kill(children >> child ? child : pid_, SIGKILL);
   ::waitpid(std::exchange(pid_, -1), nullptr, 0);
 }
 

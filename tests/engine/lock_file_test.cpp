@@ -15,6 +15,9 @@ namespace {
 
 using piecemark::testing::TemporaryFolder;
 
+// As FORMAT.md has it.
+constexpr os::ByteRange kUserByte{(std::uint64_t{1} << 62) + (std::uint64_t{1} << 48), 1};
+
 class LockFileTest : public ::testing::Test {
  protected:
   LockFileTest() { folder_.write("site.pmk", ""); }
@@ -26,7 +29,7 @@ class LockFileTest : public ::testing::Test {
   }
   LockFile joined() const {
     LockFile file = opened();
-    EXPECT_TRUE(file.join(deadline_in(1'000)));
+    EXPECT_FALSE(file.join(deadline_in(1'000)));
     return file;
   }
 
@@ -57,6 +60,16 @@ TEST_F(LockFileTest, WhoUsesItNoMoreIsNoUser) {
   EXPECT_EQ(joined().shared().announced_commit(), 0U);
 }
 
+// One that is stopped while it begins the state: the others are told, and nobody uses a state that is half made.
+TEST_F(LockFileTest, WaitsNoLongerThanUntilTheDeadlineForTheFirstUser) {
+  const LockFile first = opened();
+  ASSERT_FALSE(os::try_lock(first.descriptor(), kUserByte, os::LockMode::exclusive));
+  LockFile second = opened();
+  EXPECT_EQ(second.join(deadline_in(10)), std::errc::resource_unavailable_try_again);
+  os::unlock(first.descriptor(), kUserByte);
+  EXPECT_FALSE(second.join(deadline_in(10)));
+}
+
 // Each writes as soon as it has joined: nobody who comes at the same moment may take that away.
 TEST_F(LockFileTest, NobodyLosesWhatAnotherUserHasWritten) {
   constexpr int kUsers = 4;
@@ -72,7 +85,7 @@ TEST_F(LockFileTest, NobodyLosesWhatAnotherUserHasWritten) {
     for (int round = 0; round < kRounds; ++round) {
       files[user] = opened();
       opened_by_all.arrive_and_wait();
-      const bool is_joined = files[user].join(deadline_in(1'000));
+      const bool is_joined = !files[user].join(deadline_in(1'000));
       files[user].shared().announce_commit(user + 1);
       std::this_thread::yield();
       seen[user] = is_joined ? files[user].shared().announced_commit() : 0;
