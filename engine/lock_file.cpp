@@ -31,7 +31,7 @@ constexpr os::ByteRange kFirstByte{0, 1};
 // Beyond the end of every file: which store the lock file is used with.
 constexpr std::uint64_t kStoreRegion = std::uint64_t{1} << 62;
 constexpr std::uint64_t kStoreRegionSize = std::uint64_t{1} << 48;
-// Behind it: shared by all who use the lock file, and exclusive by the one that begins the shared state anew.
+// Behind it: shared by all who use the lock file, and exclusive by the first one, while it resets the shared state.
 constexpr os::ByteRange kUserByte{kStoreRegion + kStoreRegionSize, 1};
 
 [[noreturn]] void throw_unsafe(const std::string& path, const std::string& attempted, const char* what) {

@@ -69,8 +69,8 @@ class LockFile {
 
   // False where another data file is used with this lock file: its name belonged to another file before.
   bool bind_to(const os::FileId& store);
-  // Before the shared state is used. The first of those who use the lock file at the same time begins it anew, and waits for
-  // nothing meanwhile; others wait until that is done.
+  // Before the shared state is used. The first of those who use the lock file at the same time resets it, and waits for nothing
+  // meanwhile; others wait until that is done.
   // Errors  std::errc::resource_unavailable_try_again  it was not done by the deadline
   std::error_code join(Deadline deadline);
   // To be called once LMDB has opened the file.

@@ -14,15 +14,16 @@ void change(std::atomic<std::uint32_t>& word, std::uint32_t number) noexcept {
   os::wake_all(word);
 }
 
-// To sleep and be woken takes longer than most hand-overs: one transaction often comes right after the other.
+// Spins for a moment first: to sleep and be woken takes longer than most hand-overs, and one transaction often comes right
+// after the other.
 void await_change(const std::atomic<std::uint32_t>& word, std::uint32_t seen) noexcept {
-  constexpr auto kAwake = std::chrono::microseconds(20);
-  constexpr auto kAsleep = std::chrono::hours(1);
+  constexpr auto kSpin = std::chrono::microseconds(20);
+  constexpr auto kSleep = std::chrono::hours(1);
   static const bool has_processor_to_spare = std::thread::hardware_concurrency() > 1;
-  const auto awake_until = std::chrono::steady_clock::now() + kAwake;
+  const auto spin_until = std::chrono::steady_clock::now() + kSpin;
   while (word.load(std::memory_order_acquire) == seen) {
-    if (!has_processor_to_spare || std::chrono::steady_clock::now() >= awake_until)
-      os::wait_for_change(word, seen, kAsleep);
+    if (!has_processor_to_spare || std::chrono::steady_clock::now() >= spin_until)
+      os::wait_for_change(word, seen, kSleep);
   }
 }
 

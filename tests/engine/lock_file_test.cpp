@@ -37,7 +37,7 @@ class LockFileTest : public ::testing::Test {
   std::string path_ = folder_.path("site.pmk");
 };
 
-TEST_F(LockFileTest, TheFirstUserBeginsTheSharedStateAnew) {
+TEST_F(LockFileTest, TheFirstUserResetsTheSharedState) {
   {
     LockFile first = joined();
     first.shared().announce_commit(7);
@@ -60,7 +60,7 @@ TEST_F(LockFileTest, WhoUsesItNoMoreIsNoUser) {
   EXPECT_EQ(joined().shared().announced_commit(), 0U);
 }
 
-// One that is stopped while it begins the state: the others are told, and nobody uses a state that is half made.
+// One that is stopped while it resets the state: the others are told, and nobody uses a state that is half reset.
 TEST_F(LockFileTest, WaitsNoLongerThanUntilTheDeadlineForTheFirstUser) {
   const LockFile first = opened();
   ASSERT_FALSE(os::try_lock(first.descriptor(), kUserByte, os::LockMode::exclusive));

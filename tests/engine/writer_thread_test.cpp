@@ -409,7 +409,7 @@ TEST(HandOver, GoesOnBesideGroupedWritesOfOtherThreads) {
   EXPECT_EQ(verify(site.store.read()).problem_count, 0U);
 }
 
-// Tasks of all lengths around the time for which both threads wait awake. Without a wake-up it does not end; one that is lost
+// Tasks of all lengths around the time for which both threads spin. Without a wake-up it does not end; one that is lost
 // once in millions it meets by luck only.
 TEST(WriterThreadTest, NoHandOverIsLost) {
   constexpr int kTasks = 100'000;
