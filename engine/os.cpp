@@ -30,6 +30,7 @@
 #include <fstream>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 #include <utility>
 
 namespace piecemark::engine::os {
@@ -57,9 +58,10 @@ FileFacts facts_from(const struct stat& status) {
 // the descriptors lie in a fixed array of atomics.
 class ForkWatch {
  public:
-  static ForkWatch& instance() {
-    static auto& watch =
-        *new ForkWatch;  // Never destroyed: stores may be closed at the very end of the process.
+  // Takes no memory, so that it cannot fail. Never destroyed: stores may be closed at the very end of the process.
+  static ForkWatch& instance() noexcept {
+    static_assert(std::is_trivially_destructible_v<ForkWatch>);
+    static ForkWatch watch;
     return watch;
   }
 
