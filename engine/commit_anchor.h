@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "bytes.h"
 
 namespace piecemark::engine {
 
-// Random bytes that a commit leaves in the file, under its number.
+// A commit, and the random bytes in the file that tell it from others of its number.
 struct CommitMark {
   std::uint64_t commit = 0;
   std::uint64_t random = 0;
@@ -23,7 +24,8 @@ class CommitAnchor {
     const char* root = nullptr;
     const char* last_page = nullptr;
     const char* later_number = nullptr;  // in the other meta page
-    const char* mark = nullptr;          // nullptr without a mark
+    const char* notes_root = nullptr;    // in the root of LMDB's table of tables; nullptr without a mark
+    const char* mark = nullptr;          // there; nullptr as well
   };
 
   // Of a file that nobody else can know.
@@ -34,7 +36,8 @@ class CommitAnchor {
         commit_(commit),
         root_(load<std::uint64_t>(places.root)),
         last_page_(load<std::uint64_t>(places.last_page)),
-        random_(places.mark != nullptr ? load<std::uint64_t>(places.mark) : 0) {}
+        notes_root_(load_or_zero(places.notes_root)),
+        random_(load_or_zero(places.mark)) {}
 
   // Whether it is still there, and no commit after it.
   bool holds() const {
@@ -43,14 +46,24 @@ class CommitAnchor {
     return load<std::uint64_t>(places_.number) == commit_ && load<std::uint64_t>(places_.root) == root_ &&
            load<std::uint64_t>(places_.last_page) == last_page_ &&
            load<std::uint64_t>(places_.later_number) <= commit_ &&
-           (places_.mark == nullptr || load<std::uint64_t>(places_.mark) == random_);
+           load_or_zero(places_.notes_root) == notes_root_ && load_or_zero(places_.mark) == random_;
+  }
+
+  // Of the mark that goes for the commit; nullopt without one.
+  std::optional<std::uint64_t> random() const {
+    return places_.mark != nullptr ? std::optional(random_) : std::nullopt;
   }
 
  private:
+  static std::uint64_t load_or_zero(const char* place) {
+    return place != nullptr ? load<std::uint64_t>(place) : 0;
+  }
+
   Places places_;
   std::uint64_t commit_ = 0;
   std::uint64_t root_ = 0;
   std::uint64_t last_page_ = 0;
+  std::uint64_t notes_root_ = 0;
   std::uint64_t random_ = 0;
 };
 

@@ -17,15 +17,18 @@ constexpr std::size_t kRootAt = 72 + 40;
 constexpr std::size_t kLastPageAt = 120;
 constexpr std::size_t kCommitAt = 128;
 // Within the record of a mark: checksum and class version come first.
-constexpr std::size_t kMarkCommitAt = kChecksumSize + 1;
-constexpr std::size_t kMarkRandomAt = kMarkCommitAt + sizeof(std::uint64_t);
+constexpr std::size_t kMarkRandomAt = kChecksumSize + 1 + sizeof(std::uint64_t);
 constexpr std::size_t kMarkSize = kMarkRandomAt + sizeof(std::uint64_t);
-
-bool holds_mark(const char* at, std::uint64_t random) {
-  return at == nullptr || load<std::uint64_t>(at) == random;
-}
+// Within the record of a table.
+constexpr std::size_t kTableRootAt = 40;
 
 }  // namespace
+
+// Page by page: where the one before is another, the next may lie behind the end of the file.
+bool CommitGuard::Known::is_on_way() const {
+  return mark_at == nullptr ||
+         (load<std::uint64_t>(notes_root_at) == notes_root && load<std::uint64_t>(mark_at) == random);
+}
 
 // The address of a page follows from that of anything in it: pages lie at multiples of their size in the map, if that is
 // the page size of the system, and begin with their number.
@@ -82,17 +85,27 @@ CommitGuard::Known CommitGuard::look_at(MDB_txn* transaction, std::uint64_t comm
               .commit = commit,
               .root = load<std::uint64_t>(meta + kRootAt),
               .last_page = load<std::uint64_t>(meta + kLastPageAt)};
-  if (!knows_marks()) return found;
-  MDB_val key{kMarkKey.size(), const_cast<char*>(kMarkKey.data())};
-  MDB_val value{};
-  if (mdb_get(transaction, notes_->handle, &key, &value) != MDB_SUCCESS || value.mv_size != kMarkSize)
-    return found;
-  const auto* const record = static_cast<const char*>(value.mv_data);
-  // That of an earlier commit was left by a library that knows no marks.
-  if (load<std::uint64_t>(record + kMarkCommitAt) != commit) return found;
-  found.mark_at = record + kMarkRandomAt;
-  found.random = load<std::uint64_t>(record + kMarkRandomAt);
+  if (knows_marks()) look_for_mark(transaction, found);
   return found;
+}
+
+// Where a root has grown over others, there is more of a way than is looked at: as if there were no mark.
+void CommitGuard::look_for_mark(MDB_txn* transaction, Known& found) const {
+  MDB_stat main{};
+  MDB_val name{notes_->name.size(), const_cast<char*>(notes_->name.data())};
+  MDB_val table{};
+  MDB_val key{kMarkKey.size(), const_cast<char*>(kMarkKey.data())};
+  MDB_val mark{};
+  if (mdb_stat(transaction, kTableOfTables.handle, &main) != MDB_SUCCESS || main.ms_depth != 1 ||
+      mdb_get(transaction, kTableOfTables.handle, &name, &table) != MDB_SUCCESS ||
+      table.mv_size != lmdb::kTreeSize ||
+      lmdb::load_tree(static_cast<const char*>(table.mv_data)).depth != 1 ||
+      mdb_get(transaction, notes_->handle, &key, &mark) != MDB_SUCCESS || mark.mv_size != kMarkSize)
+    return;
+  found.notes_root_at = static_cast<const char*>(table.mv_data) + kTableRootAt;
+  found.notes_root = load<std::uint64_t>(found.notes_root_at);
+  found.mark_at = static_cast<const char*>(mark.mv_data) + kMarkRandomAt;
+  found.random = load<std::uint64_t>(found.mark_at);
 }
 
 bool CommitGuard::knows_marks() const {
@@ -106,10 +119,8 @@ bool CommitGuard::holds(MDB_txn* transaction, std::uint64_t commit) const {
   const auto before = known();
   if (before && before->commit == commit &&
       before->generation == pages_generation_.load(std::memory_order_relaxed)) {
-    // The pages first: where they are others, the mark may lie behind the end of the file.
     return load<std::uint64_t>(meta + kRootAt) == before->root &&
-           load<std::uint64_t>(meta + kLastPageAt) == before->last_page &&
-           holds_mark(before->mark_at, before->random);
+           load<std::uint64_t>(meta + kLastPageAt) == before->last_page && before->is_on_way();
   }
   const Known found = look_at(transaction, commit, meta);
   if (shared_ != nullptr && knows_marks()) {
@@ -129,11 +140,13 @@ bool CommitGuard::holds_later(MDB_txn* transaction, std::uint64_t commit) const 
 CommitAnchor CommitGuard::anchor_of(MDB_txn* transaction, std::uint64_t commit) const {
   const char* const meta = meta_of(transaction, commit);
   if (meta == nullptr) return {};
+  const Known found = look_at(transaction, commit, meta);
   return {{.number = meta + kCommitAt,
            .root = meta + kRootAt,
            .last_page = meta + kLastPageAt,
            .later_number = meta_of(transaction, commit + 1) + kCommitAt,
-           .mark = look_at(transaction, commit, meta).mark_at},
+           .notes_root = found.notes_root_at,
+           .mark = found.mark_at},
           commit};
 }
 

@@ -2,10 +2,15 @@
 // it. LMDB would not: it takes the newest commit from the number in the lock file, and would go on from a page that holds
 // something else.
 //
-// Every commit leaves a mark in the file, random bytes under its number. A transaction that begins compares, in the map,
+// There is a mark in the file, random bytes that tell its commits from others of their numbers. A commit keeps it if those
+// who have the file open were told of the commit before, under this mark; else, and every second, it writes a new one. So
+// nobody who opens a copy keeps the mark that he finds, and where two files have a commit of one number and one mark, it is
+// the same commit.
+//
+// A transaction that begins compares, in the map,
 //   - the number of its commit with the one in the meta page it was read from,
-//   - that page and the mark with what they were when a transaction of this process last began at the same commit, or, the
-//     first time, with the mark that the writer has told all processes (shared_state.h).
+//   - that page, and those that lead to the mark, with what they were when a transaction of this process last began at the
+//     same commit, or, the first time, the mark with the one that the writer has told all processes (shared_state.h).
 // A writer refuses a file that holds a commit after the one it begins from. It compares all of this again before each change
 // that it hands to LMDB, and before its commit.
 //
@@ -54,8 +59,13 @@ class CommitGuard {
     std::uint64_t commit = 0;
     std::uint64_t root = 0;
     std::uint64_t last_page = 0;
-    const char* mark_at = nullptr;  // nullptr without a mark
+    // The way to the mark, page by page. Where it lay, it may still lie in a file whose commits have another one by now.
+    const char* notes_root_at = nullptr;  // nullptr without a mark
+    std::uint64_t notes_root = 0;
+    const char* mark_at = nullptr;  // nullptr as well
     std::uint64_t random = 0;
+
+    bool is_on_way() const;
   };
   static constexpr std::size_t kWords = sizeof(Known) / sizeof(std::uint64_t);
 
@@ -63,6 +73,7 @@ class CommitGuard {
   void find_pages(MDB_txn* transaction) const;
   bool knows_marks() const;
   Known look_at(MDB_txn* transaction, std::uint64_t commit, const char* meta) const;
+  void look_for_mark(MDB_txn* transaction, Known& found) const;
   std::optional<Known> known() const;
   void remember(const Known& known) const;
 

@@ -60,11 +60,14 @@ void CommitNotes::note_replacement(WriteTransaction& transaction) {
 }
 
 // Whoever writes holds the write lock, so that nobody is replacing the file.
-std::optional<CommitMark> CommitNotes::write(WriteTransaction& transaction) {
+std::optional<CommitMark> CommitNotes::write(WriteTransaction& transaction,
+                                             const std::optional<CommitMark>& last) {
   if (!table_) return std::nullopt;
   if (unreplaced_commit_.load(std::memory_order_relaxed) + 1 != transaction.id())
     transaction.erase(*table_, kReplacedKey);
-  note_time(transaction);
+  // A mark in every commit would cost it a page.
+  if (!note_time(transaction) && last && last->commit + 1 == transaction.id())
+    return CommitMark{.commit = transaction.id(), .random = last->random};
   const CommitMark mark = new_mark(transaction.id());
   std::string record;
   encode_record({table_->name, kMarkKey}, mark, kMarkVersion, record);
@@ -72,17 +75,18 @@ std::optional<CommitMark> CommitNotes::write(WriteTransaction& transaction) {
   return mark;
 }
 
-void CommitNotes::note_time(WriteTransaction& transaction) {
+bool CommitNotes::note_time(WriteTransaction& transaction) {
   const Timestamp now{os::now_microseconds()};
   const std::int64_t passed = now.microseconds - noted_time_.load(std::memory_order_relaxed);
-  if (passed >= 0 && passed < CommitClock::kPauseMicroseconds) return;
+  if (passed >= 0 && passed < CommitClock::kPauseMicroseconds) return false;
   CommitClock clock = clock_or_new(transaction, *table_);
   if (!clock.is_due(now)) {
     noted_time_.store(clock.entries().back().made_by.microseconds, std::memory_order_relaxed);
-    return;
+    return false;
   }
   clock.add({transaction.id(), now});
   transaction.put(*table_, kCommitClockKey, clock.encode(table_->name));
+  return true;
 }
 
 void CommitNotes::verify(const ReadTransaction& transaction) const {

@@ -2,7 +2,7 @@
 //
 //   "replaced"  another file is about to take the place of this one (replacement.cpp)
 //   "commits"   when some of the commits were made (commit_clock.h)
-//   "mark"      of the last commit (commit_guard.h)
+//   "mark"      that tells commits from others of their numbers (commit_guard.h)
 //
 // Files need have none of them. Without a table for them a file cannot be replaced, and knows no long readers.
 #pragma once
@@ -31,15 +31,17 @@ class CommitNotes {
   void note_replacement(WriteTransaction& transaction);
 
   // To be called before a commit that changes something: its mark, which the caller tells others of once it is made.
+  // It is that of the commit before, if the caller can rely on `last`, unless the notes are written anyway.
   // nullopt without a table.
-  std::optional<CommitMark> write(WriteTransaction& transaction);
+  std::optional<CommitMark> write(WriteTransaction& transaction, const std::optional<CommitMark>& last);
 
   CommitClock clock_of(const ReadTransaction& transaction) const;
   // Errors  corrupt_record
   void verify(const ReadTransaction& transaction) const;
 
  private:
-  void note_time(WriteTransaction& transaction);
+  // Whether it was time to.
+  bool note_time(WriteTransaction& transaction);
 
   std::optional<Table> table_;
   // The commit that is known to have no note of a replacement.

@@ -13,7 +13,7 @@ MDB_txn* Commits::begin() {
 
 void Commits::abort(MDB_txn* transaction) noexcept {
   auto work = [&]() noexcept { mdb_txn_abort(transaction); };
-  thread_.run(work);
+  thread_.run(WriterThread::Kind::end, work);
 }
 
 std::exception_ptr Commits::commit(MDB_txn* transaction, const How& how) noexcept {
@@ -23,7 +23,7 @@ std::exception_ptr Commits::commit(MDB_txn* transaction, const How& how) noexcep
     mdb_env_set_flags(map_.handle(), MDB_NOMETASYNC, how.durability == Durability::relaxed ? 1 : 0);
     code = mdb_txn_commit(transaction);
   };
-  how.on_thread ? thread_.run(work) : work();
+  how.on_thread ? thread_.run(WriterThread::Kind::end, work) : work();
   has_committed_ = true;
   if (code != MDB_SUCCESS) return failure_of(code);
   if (how.changes && how.durability == Durability::full) durable_commit_ = number;

@@ -105,7 +105,9 @@ MDB_txn* Map::begin(unsigned flags, const char* attempted, WriterThread* thread)
   MDB_txn* transaction = nullptr;
   int code = MDB_SUCCESS;
   auto attempt = [&]() noexcept { code = mdb_txn_begin(handle_, nullptr, flags, &transaction); };
-  const auto begin_on_thread = [&] { thread != nullptr ? thread->run(attempt) : attempt(); };
+  const auto begin_on_thread = [&] {
+    thread != nullptr ? thread->run(WriterThread::Kind::begin, attempt) : attempt();
+  };
   begin_on_thread();
   while (code == MDB_MAP_RESIZED) {
     // What the file needs now, and as much again: the size that it notes may be more than this process can map.

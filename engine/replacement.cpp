@@ -128,7 +128,7 @@ void Replacement::commit_note() {
   visit.stay();
   WriteTransaction transaction(environment_.shared_from_this(), handle,
                                rooms_.guard.anchor_of(handle, mdb_txn_id(handle) - 1), WriterHold::thread);
-  const auto mark = rooms_.notes.write(transaction);
+  const auto mark = rooms_.notes.write(transaction, std::nullopt);
   rooms_.notes.note_replacement(transaction);
   transaction.finish(Durability::full, mark);
 }

@@ -270,7 +270,16 @@ void WriteTransaction::commit(Durability durability) {
                                          "begin a new write transaction and repeat the changes"});
   }
   if (!anchor_.holds()) environment_->rooms_->throw_overwritten("commit to");
-  finish(durability, has_written_ ? environment_->rooms_->notes.write(*this) : std::nullopt);
+  finish(durability, has_written_ ? environment_->rooms_->notes.write(*this, last_told()) : std::nullopt);
+}
+
+// The mark that this transaction has begun from, if its writer has told of it: if not, others could not tell by it whether
+// the file was overwritten.
+std::optional<CommitMark> WriteTransaction::last_told() const {
+  LockFile& lock_file = environment_->rooms_->lock_file;
+  if (!lock_file) return std::nullopt;
+  const auto last = lock_file.shared().last_commit();
+  return last && anchor_.random() == last->random ? last : std::nullopt;
 }
 
 void WriteTransaction::finish(Durability durability, const std::optional<CommitMark>& mark) {

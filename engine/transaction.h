@@ -142,6 +142,7 @@ class WriteTransaction : public ReadTransaction {
   int store(const Table& table, Bytes key, Bytes value, unsigned flags);
   void check(int code, const char* attempted);
   void rollback() noexcept;
+  std::optional<CommitMark> last_told() const;
   // The commit itself, after the notes of the environment were written.
   void finish(Durability durability, const std::optional<CommitMark>& mark);
 

@@ -14,20 +14,24 @@ void change(std::atomic<std::uint32_t>& word, std::uint32_t number) noexcept {
   os::wake_all(word);
 }
 
-// Spins for a moment first: to sleep and be woken takes longer than most hand-overs, and one transaction often comes right
-// after the other.
-void await_change(const std::atomic<std::uint32_t>& word, std::uint32_t seen) noexcept {
-  constexpr auto kSpin = std::chrono::microseconds(20);
-  constexpr auto kSleep = std::chrono::hours(1);
-  static const bool has_processor_to_spare = std::thread::hardware_concurrency() > 1;
-  const auto spin_until = std::chrono::steady_clock::now() + kSpin;
-  while (word.load(std::memory_order_acquire) == seen) {
-    if (!has_processor_to_spare || std::chrono::steady_clock::now() >= spin_until)
-      os::wait_for_change(word, seen, kSleep);
-  }
-}
-
 }  // namespace
+
+// Whoever sleeps is woken tens of microseconds late, and one transaction often comes right after the other. But a program
+// that writes once in a while, or waits long for its disk, shall not pay for that with its processor.
+void WriterThread::Patience::await_change(const std::atomic<std::uint32_t>& word,
+                                          std::uint32_t seen) noexcept {
+  constexpr auto kSpin = std::chrono::microseconds(100);
+  constexpr auto kWakingUp = std::chrono::microseconds(50);  // where it was slept for
+  constexpr auto kSleep = std::chrono::hours(1);
+  static const bool kHasProcessorToSpare = std::thread::hardware_concurrency() > 1;
+  const auto began = std::chrono::steady_clock::now();
+  auto now = began;
+  while (word.load(std::memory_order_acquire) == seen) {
+    if (!spins || now - began >= kSpin) os::wait_for_change(word, seen, kSleep);
+    now = std::chrono::steady_clock::now();
+  }
+  spins = kHasProcessorToSpare && now - began < kSpin + kWakingUp;
+}
 
 WriterThread::~WriterThread() {
   if (!thread_) return;
@@ -49,17 +53,18 @@ void WriterThread::abandon() noexcept {
   static_cast<void>(desk_.release());
 }
 
-void WriterThread::run(const Task& task) noexcept {
+void WriterThread::run(Kind kind, const Task& task) noexcept {
   Desk& desk = *desk_;
   desk.task = task;
   const std::uint32_t number = desk.asked.load(std::memory_order_relaxed) + 1;
   change(desk.asked, number);
-  await_change(desk.done, number - 1);
+  patience_[static_cast<std::size_t>(kind)].await_change(desk.done, number - 1);
 }
 
 void WriterThread::serve(Desk& desk) noexcept {
+  Patience patience;
   for (std::uint32_t seen = 0;; change(desk.done, seen)) {
-    await_change(desk.asked, seen);
+    patience.await_change(desk.asked, seen);
     ++seen;
     if (desk.ends) return;
     desk.task.call(desk.task.work);

@@ -45,6 +45,9 @@ struct Cell {
   Middle middle = Middle::no;
   bool holds_snapshot = false;
   bool has_seen = true;  // every process has begun a transaction after the last commit
+  // The copy was taken while the processes had the file open, and one of them had committed: it has the mark of their
+  // commits, those after it too.
+  bool is_copied_open = false;
 
   bool has_writer() const { return openers != Openers::reader; }
   bool is_possible() const {
@@ -60,7 +63,8 @@ struct Cell {
            (middle == Middle::no      ? ""
             : middle == Middle::begun ? ", in a transaction"
                                       : ", in a transaction with rows") +
-           (holds_snapshot ? ", snapshot open" : "") + (has_seen ? "" : ", last commit not seen");
+           (holds_snapshot ? ", snapshot open" : "") + (has_seen ? "" : ", last commit not seen") +
+           (is_copied_open ? ", copied while open" : "");
   }
 };
 
@@ -76,11 +80,12 @@ std::vector<Cell> all_cells() {
             for (const Length length : {Length::equal, Length::copy_longer, Length::copy_shorter})
               for (const Middle middle : {Middle::no, Middle::begun, Middle::begun_and_written})
                 for (const bool holds_snapshot : {false, true})
-                  for (const bool has_seen : {true, false}) {
-                    const Cell cell{before, after,  elsewhere,      way,     openers,
-                                    length, middle, holds_snapshot, has_seen};
-                    if (cell.is_possible()) cells.push_back(cell);
-                  }
+                  for (const bool has_seen : {true, false})
+                    for (const bool is_copied_open : {true, false}) {
+                      const Cell cell{before, after,  elsewhere,      way,      openers,
+                                      length, middle, holds_snapshot, has_seen, is_copied_open};
+                      if (cell.is_possible()) cells.push_back(cell);
+                    }
   return cells;
 }
 
@@ -107,20 +112,22 @@ constexpr int kManyRows = 600;  // So many make the file longer than the free pa
 
 class OverwrittenFile : public ::testing::Test {
  protected:
-  // The file at the time of the copy, and the copy as it is restored.
-  struct Bytes {
-    std::string file;
-    std::string copy;
-    std::string dump;  // of the copy
+  // As it is restored.
+  struct Copy {
+    std::string bytes;
+    std::string dump;
   };
 
-  const Bytes& bytes_of(const Cell& cell) {
-    const bool is_longer = cell.length == Length::copy_longer;
-    const auto key = std::make_tuple(cell.before, cell.elsewhere, is_longer);
-    const auto known = bytes_.find(key);
-    if (known != bytes_.end()) return known->second;
+  static void remove_store(const std::string& path) {
+    std::filesystem::remove(path);
+    std::filesystem::remove(path + "-lock");
+  }
+
+  // The file when the processes open it.
+  const std::string& file_of(const Cell& cell) {
+    std::string& file = files_[cell.before];
+    if (!file.empty()) return file;
     const std::string path = folder_.path("made.pmk");
-    const std::string copy = folder_.path("made-elsewhere.pmk");
     {
       Store store = Store::create(path);
       // Free pages, so that small commits leave the length as it is.
@@ -130,21 +137,31 @@ class OverwrittenFile : public ::testing::Test {
       txn.commit();
       for (int i = 1; i <= cell.before; ++i) commit_rows(store, "B" + std::to_string(i), 1);
     }
-    Bytes bytes;
-    bytes.file = read_file(path);
-    std::filesystem::copy_file(path, copy);
+    file = read_file(path);
+    remove_store(path);
+    return file;
+  }
+
+  // Of these bytes, after what is committed in it elsewhere.
+  Copy copy_of(const std::string& file, const Cell& cell) const {
+    const std::string path = folder_.write("made-elsewhere.pmk", file);
+    Copy copy;
     {
-      Store store = Store::open(copy);
-      for (int i = 1; i <= cell.elsewhere; ++i)
-        commit_rows(store, "E" + std::to_string(i), is_longer && i == cell.elsewhere ? kManyRows : 1);
-      bytes.dump = dump(store);
+      Store store = Store::open(path);
+      for (int i = 1; i <= cell.elsewhere; ++i) {
+        const bool is_large = cell.length == Length::copy_longer && i == cell.elsewhere;
+        commit_rows(store, "E" + std::to_string(i), is_large ? kManyRows : 1);
+      }
+      copy.dump = dump(store);
     }
-    bytes.copy = read_file(copy);
-    for (const std::string& name : {path, copy}) {
-      std::filesystem::remove(name);
-      std::filesystem::remove(name + "-lock");
-    }
-    return bytes_.emplace(key, std::move(bytes)).first->second;
+    copy.bytes = read_file(path);
+    remove_store(path);
+    return copy;
+  }
+  const Copy& known_copy_of(const Cell& cell) {
+    Copy& copy = copies_[{cell.before, cell.elsewhere, cell.length == Length::copy_longer}];
+    if (copy.bytes.empty()) copy = copy_of(file_of(cell), cell);
+    return copy;
   }
 
   // A process as new, if the last one has ended.
@@ -172,7 +189,7 @@ class OverwrittenFile : public ::testing::Test {
   }
 
   // The answer of a process to what it does first after the file was overwritten. True if it went on.
-  bool judge(const Cell& cell, const Bytes& bytes, const std::string& answer, bool may_go_on) {
+  bool judge(const Cell& cell, const Copy& copy, const std::string& answer, bool may_go_on) {
     if (may_go_on && answer.starts_with("ok")) {
       count(cell, "goes on: the file holds what it had");
       return true;
@@ -182,15 +199,13 @@ class OverwrittenFile : public ::testing::Test {
     expect(is_refused, cell, answer.starts_with("ok") ? "went on" : answer.substr(0, answer.find(' ', 8)),
            answer);
     if (is_refused) expect(answer.find("overwritten") != std::string::npos, cell, "does not say why", answer);
-    expect(read_file(path_) == bytes.copy, cell, "something was written");
+    expect(read_file(path_) == copy.bytes, cell, "something was written");
     return false;
   }
 
   void try_cell(const Cell& cell) {
-    const Bytes& bytes = bytes_of(cell);
-    std::filesystem::remove(path_);
-    std::filesystem::remove(path_ + "-lock");
-    folder_.write("site.pmk", bytes.file);
+    remove_store(path_);
+    folder_.write("site.pmk", file_of(cell));
 
     StoreProcess& first = process(first_);
     StoreProcess& second = process(second_);
@@ -209,16 +224,16 @@ class OverwrittenFile : public ::testing::Test {
       require(first, "hold");
       if (has_second) require(second, "hold");
     }
-    if (cell.after > 0) {
-      StoreProcess& committing = writer != nullptr ? *writer : process(third_);
-      if (writer == nullptr) require(committing, "open_writer " + path_);
-      for (int i = 1; i <= cell.after; ++i) {
-        const bool is_large = cell.length == Length::copy_shorter && i == cell.after;
-        require(committing,
-                "insert A" + std::to_string(i) + (is_large ? " " + std::to_string(kManyRows) : ""));
-      }
-      if (writer == nullptr) require(committing, "close");
+    StoreProcess& committing = writer != nullptr ? *writer : process(third_);
+    if (writer == nullptr && (cell.after > 0 || cell.is_copied_open))
+      require(committing, "open_writer " + path_);
+    if (cell.is_copied_open) require(committing, "insert C");
+    const Copy copy = cell.is_copied_open ? copy_of(read_file(path_), cell) : known_copy_of(cell);
+    for (int i = 1; i <= cell.after; ++i) {
+      const bool is_large = cell.length == Length::copy_shorter && i == cell.after;
+      require(committing, "insert A" + std::to_string(i) + (is_large ? " " + std::to_string(kManyRows) : ""));
     }
+    if (writer == nullptr && (cell.after > 0 || cell.is_copied_open)) require(committing, "close");
     if (cell.has_seen) {
       require(first, "read");
       if (has_second) require(second, "read");
@@ -229,11 +244,11 @@ class OverwrittenFile : public ::testing::Test {
     }
 
     const std::string present = read_file(path_);
-    const bool is_equal = present == bytes.copy;
-    ++lengths_[present.size() == bytes.copy.size()  ? "equal"
-               : present.size() < bytes.copy.size() ? "longer"
+    const bool is_equal = present == copy.bytes;
+    ++lengths_[present.size() == copy.bytes.size()  ? "equal"
+               : present.size() < copy.bytes.size() ? "longer"
                                                     : "shorter"];
-    overwrite(path_, bytes.copy, cell.way);
+    overwrite(path_, copy.bytes, cell.way);
 
     bool is_written = false;
     const auto go_on = [&](StoreProcess& which, bool is_writer) {
@@ -244,22 +259,22 @@ class OverwrittenFile : public ::testing::Test {
           answer = which.ask("commit");
         else
           which.ask("rollback");
-        is_written = judge(cell, bytes, answer, is_equal) || is_written;
+        is_written = judge(cell, copy, answer, is_equal) || is_written;
       } else if (!is_writer || cell.openers == Openers::both_in_one) {
-        judge(cell, bytes, which.ask("read"), is_equal);
+        judge(cell, copy, which.ask("read"), is_equal);
       }
-      if (is_writer) is_written = judge(cell, bytes, which.ask("insert W"), is_equal) || is_written;
+      if (is_writer) is_written = judge(cell, copy, which.ask("insert W"), is_equal) || is_written;
     };
     go_on(first, !is_reader_first);
     if (has_second) go_on(second, is_second_writer);
     // Once more: they do not forget it.
-    judge(cell, bytes, first.ask("read"), is_equal);
-    if (has_second) judge(cell, bytes, second.ask("read"), is_equal);
+    judge(cell, copy, first.ask("read"), is_equal);
+    if (has_second) judge(cell, copy, second.ask("read"), is_equal);
     if (is_cell_wrong_) return;
 
     require(first, "close");
     if (has_second) require(second, "close");
-    expect(is_written || read_file(path_) == bytes.copy, cell, "closing has written");
+    expect(is_written || read_file(path_) == copy.bytes, cell, "closing has written");
 
     // All have closed it.
     const auto expect_clean = [&](const Store& store) {
@@ -270,7 +285,7 @@ class OverwrittenFile : public ::testing::Test {
     {
       Store store = Store::open(path_);
       if (!is_written)
-        expect(dump(store) == bytes.dump, cell, "reopened, it holds something else", dump(store));
+        expect(dump(store) == copy.dump, cell, "reopened, it holds something else", dump(store));
       expect_clean(store);
     }
     require(first, "open_writer " + path_);
@@ -283,7 +298,7 @@ class OverwrittenFile : public ::testing::Test {
     require(second, "close");
     const Store store = Store::open(path_, {.read_only = true});
     if (!is_written)
-      expect(marks_of(store) == marks_in(bytes.dump) + " Z1 Z2", cell, "rows are gone", marks_of(store));
+      expect(marks_of(store) == marks_in(copy.dump) + " Z1 Z2", cell, "rows are gone", marks_of(store));
     expect_clean(store);
   }
 
@@ -312,7 +327,8 @@ class OverwrittenFile : public ::testing::Test {
 
   const TemporaryFolder folder_;
   const std::string path_ = folder_.path("site.pmk");
-  std::map<std::tuple<int, int, bool>, Bytes> bytes_;
+  std::map<int, std::string> files_;                   // by commits before
+  std::map<std::tuple<int, int, bool>, Copy> copies_;  // that were taken before the file was opened
   std::unique_ptr<StoreProcess> first_;
   std::unique_ptr<StoreProcess> second_;
   std::unique_ptr<StoreProcess> third_;

@@ -99,7 +99,7 @@ TEST_F(MapTest, FollowsTheGrowthOfAFileByWhatItNeeds) {
   const testing::ForkedChild other([&](const testing::ForkedChild::Pipes& pipes) {
     char byte = 0;
     if (!pipes.receive(byte)) return 1;
-    put(*Environment::open(path_, kTables, {.map_size_bytes = std::uint64_t{1} << 40}), "other",
+    put(*Environment::open(path_, kTables, {.map_size_bytes = std::uint64_t{1} << 34}), "other",
         8 * kSmallMap);
     return pipes.send(byte) ? 0 : 1;
   });

@@ -82,7 +82,7 @@ TEST(WriterThread, RunsEverythingOnOneThread) {
     };
     std::thread([&] {
       writer.start();
-      writer.run(work);
+      writer.run(WriterThread::Kind::begin, work);
     }).join();
   }
   EXPECT_EQ(order, "abcde");
@@ -409,8 +409,8 @@ TEST(HandOver, GoesOnBesideGroupedWritesOfOtherThreads) {
   EXPECT_EQ(verify(site.store.read()).problem_count, 0U);
 }
 
-// Tasks of all lengths around the time for which both threads spin. Without a wake-up it does not end; one that is lost
-// once in millions it meets by luck only.
+// Tasks of all lengths around the time for which both threads spin, and now and then a longer one, after which they do not.
+// Without a wake-up it does not end; one that is lost once in millions it meets by luck only.
 TEST(WriterThreadTest, NoHandOverIsLost) {
   constexpr int kTasks = 100'000;
   WriterThread thread;
@@ -418,14 +418,15 @@ TEST(WriterThreadTest, NoHandOverIsLost) {
   int done = 0;
   for (int task = 0; task < kTasks; ++task) {
     const auto pause = [&](int way) {
-      const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(task * way % 30'000);
+      const auto end = std::chrono::steady_clock::now() +
+                       std::chrono::nanoseconds(task % 100 == 0 ? 200'000 : task * way % 30'000);
       while (task % 2 == 0 && std::chrono::steady_clock::now() < end) continue;
     };
     auto work = [&]() noexcept {
       pause(7);
       ++done;
     };
-    thread.run(work);
+    thread.run(task % 3 == 0 ? WriterThread::Kind::begin : WriterThread::Kind::end, work);
     pause(11);
   }
   EXPECT_EQ(done, kTasks);

@@ -1,0 +1,105 @@
+#include "engine/commit_notes.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <set>
+
+#include "engine/commit_guard.h"
+#include "engine/environment.h"
+#include "tests/support/forked_child.h"
+#include "tests/support/temporary.h"
+
+namespace piecemark::engine {
+namespace {
+
+using testing::TemporaryFolder;
+
+constexpr std::array<std::string_view, 2> kTables{"rows", "notes"};
+constexpr std::size_t kNotes = 1;
+
+class CommitMarkTest : public ::testing::Test {
+ protected:
+  CommitMarkTest() {
+    Environment::create(path_, kTables, [](WriteTransaction&) {}, {.notes_table = kNotes});
+  }
+
+  std::shared_ptr<Environment> open() const {
+    return Environment::open(path_, kTables, {.notes_table = kNotes});
+  }
+
+  static void commit(Environment& environment) {
+    WriteTransaction transaction = environment.begin_write();
+    transaction.put(environment.table(0), "key", std::to_string(transaction.id()));
+    transaction.commit();
+  }
+
+  static std::string mark_in(Environment& environment) {
+    const ReadTransaction transaction = environment.begin_read();
+    return std::string(transaction.get(environment.table(kNotes), kMarkKey).value_or(""));
+  }
+
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_.path("store");
+};
+
+TEST_F(CommitMarkTest, IsWrittenOnceASecondByCommitsThatFollowEachOther) {
+  const auto environment = open();
+  const auto began = std::chrono::steady_clock::now();
+  std::set<std::string> marks{mark_in(*environment)};
+  const auto seconds = [&] {
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began).count();
+  };
+  unsigned commits = 0;
+  for (; seconds() < 2; ++commits) {
+    commit(*environment);
+    marks.insert(mark_in(*environment));
+  }
+  EXPECT_GE(marks.size(), 3U) << "that of the creation, and one a second";
+  EXPECT_LE(static_cast<std::int64_t>(marks.size()), 3 + seconds()) << commits << " commits";
+}
+
+TEST_F(CommitMarkTest, OfTheFirstCommitOfWhoeverOpensTheFileAloneIsNew) {
+  std::set<std::string> marks;
+  constexpr std::size_t kTimes = 20;
+  for (std::size_t i = 0; i < kTimes; ++i) {
+    const auto environment = open();
+    marks.insert(mark_in(*environment));
+    commit(*environment);
+    marks.insert(mark_in(*environment));
+  }
+  EXPECT_EQ(marks.size(), kTimes + 1);
+}
+
+// Another process writes the mark of all, and needs no new one after theirs.
+TEST_F(CommitMarkTest, GoesForAllWhoHaveTheFileOpen) {
+  constexpr int kCommits = 300;
+  const testing::ForkedChild other([&](const testing::ForkedChild::Pipes& pipes) {
+    const auto environment = open();
+    char byte = 0;
+    for (int i = 0; i < kCommits; ++i) {
+      if (!pipes.receive(byte)) return 1;
+      commit(*environment);
+      if (!pipes.send(byte)) return 1;
+    }
+    return 0;
+  });
+  const auto environment = open();
+  const std::uint64_t first = environment->begin_read().id();
+  const auto began = std::chrono::steady_clock::now();
+  std::set<std::string> marks;
+  for (int i = 0; i < kCommits; ++i) {
+    char byte = '!';
+    ASSERT_TRUE(other.pipes().send(byte) && other.pipes().receive(byte));
+    marks.insert(mark_in(*environment));
+    commit(*environment);
+    marks.insert(mark_in(*environment));
+  }
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began).count();
+  EXPECT_LE(static_cast<std::int64_t>(marks.size()), 3 + seconds);
+  EXPECT_EQ(environment->begin_read().id(), first + 2U * kCommits);
+}
+
+}  // namespace
+}  // namespace piecemark::engine
