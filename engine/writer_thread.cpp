@@ -16,12 +16,13 @@ void change(std::atomic<std::uint32_t>& word, std::uint32_t number) noexcept {
 
 }  // namespace
 
-// Whoever sleeps is woken tens of microseconds late, and one transaction often comes right after the other. But a program
-// that writes once in a while, or waits long for its disk, shall not pay for that with its processor.
+// Whoever sleeps is woken tens of microseconds late, the later the deeper his processor sleeps, and one transaction often
+// comes right after the other. But a program that writes once in a while, or waits long for its disk, shall not pay for that
+// with its processor.
 void WriterThread::Patience::await_change(const std::atomic<std::uint32_t>& word,
                                           std::uint32_t seen) noexcept {
-  constexpr auto kSpin = std::chrono::microseconds(100);
-  constexpr auto kWakingUp = std::chrono::microseconds(50);  // where it was slept for
+  constexpr auto kSpin = std::chrono::microseconds(200);
+  constexpr auto kSoon = std::chrono::microseconds(500);
   constexpr auto kSleep = std::chrono::hours(1);
   static const bool kHasProcessorToSpare = std::thread::hardware_concurrency() > 1;
   const auto began = std::chrono::steady_clock::now();
@@ -30,7 +31,7 @@ void WriterThread::Patience::await_change(const std::atomic<std::uint32_t>& word
     if (!spins || now - began >= kSpin) os::wait_for_change(word, seen, kSleep);
     now = std::chrono::steady_clock::now();
   }
-  spins = kHasProcessorToSpare && now - began < kSpin + kWakingUp;
+  spins = kHasProcessorToSpare && now - began < kSoon;
 }
 
 WriterThread::~WriterThread() {

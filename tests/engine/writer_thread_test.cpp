@@ -419,7 +419,7 @@ TEST(WriterThreadTest, NoHandOverIsLost) {
   for (int task = 0; task < kTasks; ++task) {
     const auto pause = [&](int way) {
       const auto end = std::chrono::steady_clock::now() +
-                       std::chrono::nanoseconds(task % 100 == 0 ? 200'000 : task * way % 30'000);
+                       std::chrono::nanoseconds(task % 100 == 0 ? 600'000 : task * way % 30'000);
       while (task % 2 == 0 && std::chrono::steady_clock::now() < end) continue;
     };
     auto work = [&]() noexcept {
