@@ -1,5 +1,7 @@
 #include "api/text/json_reader.h"
 
+#include <algorithm>
+
 #include "index/constraints.h"
 
 namespace piecemark::text {
@@ -94,27 +96,50 @@ std::variant<const std::vector<JsonMember>*, Violation> JsonReader::read_object(
     return malformed("the line is not a JSON object");
   }
 
+  bool may_repeat = false;
+  const bool are_read = read_members(json.size(), may_repeat);
+  if (const JsonMember* repeated = may_repeat ? first_repeated() : nullptr)
+    return malformed("the name \"" + std::string(repeated->name) + "\" occurs twice");
+  if (!are_read)
+    return malformed(std::string("the line cannot be read as JSON: ") +
+                     simdjson::error_message(simdjson::STRING_ERROR));
+  return &members_;
+}
+
+// The members of the spans, up to one whose name is no text; then false.
+bool JsonReader::read_members(std::size_t bytes, bool& may_repeat) {
   resolved_.clear();
-  resolved_.reserve(json.size());
+  resolved_.reserve(bytes);
   members_.clear();
   SeenNames seen;
   for (const JsonMemberSpan& span : spans_) {
-    JsonMember& member = members_.emplace_back();
-    member.name = inside(span.name);
-    if (span.name_has_escapes && !resolve(span.name, member.name)) {
-      return malformed(std::string("the line cannot be read as JSON: ") +
-                       simdjson::error_message(simdjson::STRING_ERROR));
-    }
+    JsonMember member{.name = inside(span.name)};
+    if (span.name_has_escapes && !resolve(span.name, member.name)) return false;
     member.kind = kind_of(span.value);
     member.raw = span.value;
     member.text = member.kind == JsonMember::Kind::string ? inside(span.value) : span.value;
     if (member.kind == JsonMember::Kind::string && span.value_has_escapes)
       member.is_text = resolve(span.value, member.text);
-    if (seen.may_contain(member.name) && find_member(members_, member.name) != &member)
-      return malformed("the name \"" + std::string(member.name) + "\" occurs twice");
+    may_repeat = may_repeat || seen.may_contain(member.name);
     seen.add(member.name);
+    members_.push_back(member);
   }
-  return &members_;
+  return true;
+}
+
+// The first member whose name an earlier one has. Sorts, so that no names, however many and however chosen, make it slow.
+const JsonMember* JsonReader::first_repeated() {
+  by_name_.clear();
+  for (const JsonMember& member : members_) by_name_.push_back(&member);
+  std::sort(by_name_.begin(), by_name_.end(), [](const JsonMember* a, const JsonMember* b) {
+    return a->name != b->name ? a->name < b->name : a < b;
+  });
+  const JsonMember* first = nullptr;
+  for (std::size_t i = 1; i < by_name_.size(); ++i) {
+    const JsonMember* const member = by_name_[i];
+    if (member->name == by_name_[i - 1]->name && (first == nullptr || member < first)) first = member;
+  }
+  return first;
 }
 
 const JsonMember* find_member(const std::vector<JsonMember>& members, std::string_view name) {

@@ -31,10 +31,13 @@ class JsonReader {
   std::variant<const std::vector<JsonMember>*, Violation> read_object(std::string_view json);
 
  private:
+  bool read_members(std::size_t bytes, bool& may_repeat);
   bool resolve(std::string_view token, std::string_view& text);
+  const JsonMember* first_repeated();
 
   std::vector<index::JsonMemberSpan> spans_;
   std::vector<JsonMember> members_;
+  std::vector<const JsonMember*> by_name_;
   simdjson::ondemand::parser parser_;
   std::string padded_;
   std::string resolved_;  // strings that had escapes; never grows while members point into it

@@ -6,6 +6,8 @@
 #include <random>
 #include <set>
 
+#include "api/text/input.h"
+
 namespace piecemark::text {
 namespace {
 
@@ -95,6 +97,21 @@ TEST(JsonReader, NamesMayNotOccurTwice) {
   for (int i = 0; i < 500; ++i) many += "\"n" + std::to_string(i) + "\":" + std::to_string(i) + ",";
   EXPECT_EQ(read(reader, many + "\"n321\":0}"), "the name \"n321\" occurs twice");
   EXPECT_NE(read(reader, many + "\"n500\":0}").find("n500\x1"), std::string::npos);
+}
+
+// As many members as a line may have. Compared in pairs, their names would keep the reader busy for hours.
+TEST(JsonReader, ReadsALineFullOfMembers) {
+  JsonReader reader;
+  std::string object = "{";
+  unsigned members = 0;
+  for (; object.size() + 32 < kLineBytesMax; ++members) object += "\"" + std::to_string(members) + "\":0,";
+  const auto read_with = [&](const std::string& last) { return reader.read_object(object + last); };
+  const auto sound = read_with("\"last\":0}");
+  ASSERT_TRUE(std::holds_alternative<const std::vector<JsonMember>*>(sound));
+  EXPECT_EQ(std::get<const std::vector<JsonMember>*>(sound)->size(), members + 1);
+  const auto repeated = read_with("\"4711\":0}");
+  ASSERT_TRUE(std::holds_alternative<Violation>(repeated));
+  EXPECT_EQ(std::get<Violation>(repeated).message, "the name \"4711\" occurs twice");
 }
 
 // Random objects, read as by simdjson's own walk through them.
