@@ -101,6 +101,14 @@ Uuid WriteTxn::insert_drawing(const Drawing& drawing) {
   return drawing.id;
 }
 
+bool WriteTxn::update_drawing(const Uuid& id, const DrawingColumns& changes) {
+  auto result = state().changing().update_drawing(id, changes);
+  if (auto* violation = std::get_if<Violation>(&result)) {
+    throw ConstraintViolation("cannot update drawing " + id.to_string(), std::move(*violation));
+  }
+  return std::get<bool>(result);
+}
+
 bool WriteTxn::erase_drawing(const Uuid& id) {
   return state().changing().erase_drawing(id);
 }

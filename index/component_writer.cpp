@@ -2,6 +2,7 @@
 
 namespace piecemark::index {
 namespace {
+
 std::string quoted(const std::optional<std::string_view>& text) {
   return text ? "\"" + std::string(*text) + "\"" : "NULL";
 }
@@ -31,6 +32,15 @@ Component applied(Component component, const ComponentColumns& columns) {
   set(component.created_at, columns.created_at);
   set(component.updated_at, columns.updated_at);
   return component;
+}
+
+Violation taken(const Uuid& drawing) {
+  return {ErrorCode::unique_violation,
+          "drawings_pkey",
+          {},
+          "a drawing with id " + drawing.to_string() + " is there already",
+          drawing,
+          "give the drawing another id"};
 }
 
 }  // namespace
@@ -104,7 +114,9 @@ std::variant<Upserted, Violation> ComponentWriter::upsert(const ComponentColumns
   if (violation->code != ErrorCode::unique_violation || on_conflict == OnConflict::fail)
     return std::move(*violation);
   const Uuid existing = *violation->existing;
-  if (on_conflict == OnConflict::skip) return Upserted{Upserted::Outcome::skipped, existing};
+  if (on_conflict == OnConflict::skip ||
+      (on_conflict == OnConflict::newer && get(existing)->updated_at >= component.updated_at))
+    return Upserted{Upserted::Outcome::skipped, existing};
   // The row that is there keeps its id.
   ComponentColumns changes = columns;
   changes.id = {};
@@ -153,12 +165,38 @@ Verdict ComponentWriter::insert_drawing(const Drawing& drawing) {
     has_changes_ = true;
     return std::nullopt;
   }
-  return Violation{ErrorCode::unique_violation,
-                   "drawings_pkey",
-                   {},
-                   "a drawing with id " + drawing.id.to_string() + " is there already",
-                   drawing.id,
-                   "give the drawing another id"};
+  return taken(drawing.id);
+}
+
+std::variant<bool, Violation> ComponentWriter::update_drawing(const Uuid& id, const DrawingColumns& changes) {
+  const Drawing named{.id = id, .name = changes.name.value()};
+  if (auto verdict = check_input(named)) return std::move(*verdict);
+  const auto stored = components_.drawings().get(transaction_, id);
+  if (!stored) return false;
+  if (changes.id.is_null()) return not_null_violation("drawings", "id");
+  const Drawing after{.id = changes.id.value().value_or(id),
+                      .name = changes.name.is_given() ? named.name : stored->name};
+  if (after.id != id) {
+    if (components_.drawings().contains(transaction_, after.id)) return taken(after.id);
+    if (has_components(id)) {
+      return Violation{ErrorCode::foreign_key_violation,
+                       "components_drawing_id_fkey",
+                       "id",
+                       "drawing " + id.to_string() + " has components",
+                       {},
+                       "leave the id as it is, or move the components to another drawing first"};
+    }
+    last_drawing_found_.reset();
+  }
+  statements_.run([&](engine::Batch& batch) { components_.drawings().plan_replace(id, after, batch); });
+  has_changes_ = true;
+  return true;
+}
+
+bool ComponentWriter::has_components(const Uuid& drawing) {
+  flush();
+  ComponentRow row;
+  return components_.layout().in_drawing(transaction_, drawing, Layout::Order::any)->next(row);
 }
 
 bool ComponentWriter::erase_drawing(const Uuid& id) {

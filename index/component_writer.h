@@ -2,8 +2,8 @@
 // checked by itself, then against the others, then stored. Knows constraints and drawings, and nothing about how bytes
 // lie.
 //
-// A refused row changes nothing, and neither does a call that throws, unless it breaks the transaction. Errors come in PostgreSQL's order: input, NOT NULL, CHECK, the unique
-// constraints (id, then key), the drawing.
+// A refused row changes nothing, and neither does a call that throws, unless it breaks the transaction. Errors come in
+// PostgreSQL's order: input, NOT NULL, CHECK, the unique constraints (id, then key), the drawing.
 #pragma once
 
 #include <memory>
@@ -37,6 +37,8 @@ class ComponentWriter {
   bool erase(const Uuid& id);
 
   Verdict insert_drawing(const Drawing& drawing);
+  // Sets the given columns. False if there is no such drawing. The id stays while the drawing has components.
+  std::variant<bool, Violation> update_drawing(const Uuid& id, const DrawingColumns& changes);
   // Deletes the drawing and its components. False if there is no such drawing.
   bool erase_drawing(const Uuid& id);
 
@@ -51,6 +53,7 @@ class ComponentWriter {
   std::optional<ComponentRow> get(const Uuid& id);
   Violation violation_of(const Conflict& conflict, const ComponentRow& row) const;
   Verdict check_drawing(const ComponentRow& row);
+  bool has_components(const Uuid& drawing);
 
   const Format& format() const { return components_.format(); }
 

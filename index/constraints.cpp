@@ -146,15 +146,15 @@ bool is_usual(const Format& format, const ComponentRow& row, JsonFinding& json) 
   return is_usual;
 }
 
-Verdict not_null_violation(std::string_view table, std::string_view column) {
+}  // namespace
+
+Violation not_null_violation(std::string_view table, std::string_view column) {
   return Violation{ErrorCode::not_null_violation,
                    {},
                    std::string(column),
                    std::string(table) + "." + std::string(column) + " must have a value",
                    {}};
 }
-
-}  // namespace
 
 Violation input_violation(ErrorCode code, std::string_view column, std::string message) {
   return {code, {}, std::string(column), std::move(message), {}};

@@ -41,6 +41,8 @@ Verdict check_not_null(const IncomingRow& incoming);
 Verdict check_not_null(const ComponentColumns& columns);
 Verdict check_values(const ComponentRow& row);
 
+// A column that must have a value has none.
+Violation not_null_violation(std::string_view table, std::string_view column);
 // A violation of the text of one column, for readers of text whose column has no text in a row.
 Violation input_violation(ErrorCode code, std::string_view column, std::string message);
 

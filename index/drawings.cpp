@@ -50,6 +50,12 @@ bool Drawings::plan_insert(const engine::ReadTransaction& transaction, const Dra
   return true;
 }
 
+void Drawings::plan_replace(const Uuid& id, const Drawing& drawing, engine::Batch& batch) const {
+  if (drawing.id != id) batch.erase(table_, bytes_of(id));
+  const engine::RecordPlace place{table_.name, bytes_of(drawing.id)};
+  engine::encode_record(place, drawing, kClassVersion, batch.put(table_, place.key));
+}
+
 bool Drawings::plan_erase(const engine::ReadTransaction& transaction, const Uuid& id,
                           engine::Batch& batch) const {
   if (!contains(transaction, id)) return false;

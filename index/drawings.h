@@ -26,6 +26,8 @@ class Drawings {
   // Parts of a statement. False, and nothing to do, where the id is taken.
   bool plan_insert(const engine::ReadTransaction& transaction, const Drawing& drawing,
                    engine::Batch& batch) const;
+  // The drawing with the id, which is there, becomes this one; an id that it changes to is free.
+  void plan_replace(const Uuid& id, const Drawing& drawing, engine::Batch& batch) const;
   // Leaves the components of the drawing to the caller. False, and nothing to do, where there is no such drawing.
   bool plan_erase(const engine::ReadTransaction& transaction, const Uuid& id, engine::Batch& batch) const;
 

@@ -136,7 +136,12 @@ void import(const ImportArguments& arguments) {
   if (result.updated > 0)
     print_line("updated  " + std::to_string(result.updated) + " components that were there");
   if (result.skipped > 0)
-    print_line("skipped  " + std::to_string(result.skipped) + " components whose id or key was taken");
+    print_line("skipped  " + std::to_string(result.skipped) +
+               (arguments.on_conflict == OnConflict::newer
+                    ? " components that were there, and are as new or newer"
+                    : " components whose id or key was taken"));
+  if (result.drawings_renamed > 0)
+    print_line("renamed  " + std::to_string(result.drawings_renamed) + " drawings that were there");
   if (result.drawings_kept > 0)
     print_line("kept     " + std::to_string(result.drawings_kept) + " drawings that were there");
   if (result.invalid > 0) {
@@ -271,8 +276,10 @@ int exec(const std::string& file) {
 
 const std::map<std::string, TextFormat> kTextFormats{{"csv", TextFormat::csv},
                                                      {"ndjson", TextFormat::ndjson}};
-const std::map<std::string, OnConflict> kOnConflict{
-    {"fail", OnConflict::fail}, {"skip", OnConflict::skip}, {"update", OnConflict::update}};
+const std::map<std::string, OnConflict> kOnConflict{{"fail", OnConflict::fail},
+                                                    {"skip", OnConflict::skip},
+                                                    {"update", OnConflict::update},
+                                                    {"newer", OnConflict::newer}};
 
 }  // namespace
 

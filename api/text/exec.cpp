@@ -116,7 +116,7 @@ class ExecSession::Operation {
     std::array<std::string_view, 3> members;  // what it takes besides "op"
     void (Operation::*run)();
   };
-  static const std::array<Entry, 13> kEntries;
+  static const std::array<Entry, 14> kEntries;
 
   // Runs `work` in the open transaction, or in one of its own.
   template <class Work>
@@ -205,6 +205,17 @@ class ExecSession::Operation {
         write([&](WriteTxn& transaction) { return transaction.insert_drawing(std::get<Drawing>(drawing)); }));
   }
 
+  // For update_drawing() and update(): null is the id of no row, and so is a new one; what is set is looked at all the same.
+  void update_drawing() {
+    const auto id = uuid_in(require_member(members_, "id"));
+    DrawingColumns changes;
+    if (auto verdict = bind_json(changes, row_members("set"))) refuse(std::move(*verdict));
+    const Uuid drawing = id.value_or(Uuid::generate());
+    answer_count(
+        "updated",
+        write([&](WriteTxn& transaction) { return transaction.update_drawing(drawing, changes); }) ? 1 : 0);
+  }
+
   void delete_drawing() {
     const auto id = uuid_in(require_member(members_, "id"));
     answer_count("deleted",
@@ -219,7 +230,6 @@ class ExecSession::Operation {
   void update() {
     const auto id = uuid_in(require_member(members_, "id"));
     const ComponentColumns changes = columns_in("set");
-    // null is the id of no row, and so is a new one; what is set is looked at all the same.
     const Uuid row = id.value_or(Uuid::generate());
     answer_count("updated",
                  write([&](WriteTxn& transaction) { return transaction.update(row, changes); }) ? 1 : 0);
@@ -277,11 +287,12 @@ class ExecSession::Operation {
   std::string answer_;
 };
 
-const std::array<ExecSession::Operation::Entry, 13> ExecSession::Operation::kEntries{{
+const std::array<ExecSession::Operation::Entry, 14> ExecSession::Operation::kEntries{{
     {"begin", {}, &Operation::begin},
     {"commit", {}, &Operation::commit},
     {"rollback", {}, &Operation::rollback},
     {"insert_drawing", {"row"}, &Operation::insert_drawing},
+    {"update_drawing", {"id", "set"}, &Operation::update_drawing},
     {"delete_drawing", {"id"}, &Operation::delete_drawing},
     {"insert", {"row"}, &Operation::insert},
     {"update", {"id", "set"}, &Operation::update},

@@ -91,6 +91,22 @@ struct Importer::State {
     return of_drawings + (components ? components->bytes_total() : 0);
   }
 
+  // A drawing that is there keeps its name, unless rows that are there are to be updated.
+  void take(WriteTxn& transaction, const Drawing& drawing, bool has_name) {
+    const auto present = transaction.drawing(drawing.id);
+    const bool updates =
+        options.on_conflict == OnConflict::update || options.on_conflict == OnConflict::newer;
+    if (!present) {
+      transaction.insert_drawing(drawing);
+      ++result.drawings;
+    } else if (updates && has_name && drawing.name != present->name) {
+      transaction.update_drawing(drawing.id, {.name = drawing.name});
+      ++result.drawings_renamed;
+    } else {
+      ++result.drawings_kept;
+    }
+  }
+
   // Gives every row of the source to `store`, which throws what the store has against it.
   template <class Columns, class Insert>
   void each_row(RowSource<Columns>& source, Rejects& rejects, const Insert& insert) {
@@ -136,12 +152,7 @@ ImportResult Importer::run(Store& store) {
       auto drawing = to_drawing(columns);
       if (auto* violation = std::get_if<Violation>(&drawing))
         throw ConstraintViolation("cannot import a drawing", std::move(*violation));
-      if (transaction.drawing(std::get<Drawing>(drawing).id)) {
-        ++in.result.drawings_kept;
-      } else {
-        transaction.insert_drawing(std::get<Drawing>(drawing));
-        ++in.result.drawings;
-      }
+      in.take(transaction, std::get<Drawing>(drawing), columns.name.is_given());
     });
   }
   if (in.components) {

@@ -26,10 +26,11 @@ struct ImportOptions {
 
 struct ImportResult {
   std::uint64_t drawings = 0;
-  std::uint64_t drawings_kept = 0;  // were there already
+  std::uint64_t drawings_renamed = 0;  // were there already, under another name
+  std::uint64_t drawings_kept = 0;     // were there already, and are as they were
   std::uint64_t inserted = 0;
   std::uint64_t updated = 0;
-  std::uint64_t skipped = 0;  // key or id taken
+  std::uint64_t skipped = 0;  // key or id taken, and the row that is there stays
   std::uint64_t invalid = 0;
 };
 

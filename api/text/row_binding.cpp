@@ -235,7 +235,7 @@ Verdict bind_json(DrawingColumns& columns, const std::vector<JsonMember>& member
 
 std::variant<Drawing, Violation> to_drawing(const DrawingColumns& columns) {
   if (!columns.id.value()) {
-    return Violation{ErrorCode::not_null_violation, {}, "id", "drawings.id must have a value", {}};
+    return index::not_null_violation("drawings", "id");
   }
   return Drawing{.id = *columns.id.value(), .name = columns.name.value()};
 }

@@ -8,14 +8,9 @@
 #include "api/text/json_reader.h"
 #include "index/constraints.h"
 #include "piecemark/component.h"
+#include "piecemark/drawing.h"
 
 namespace piecemark::text {
-
-// A drawing from outside: which columns are given, and which are NULL.
-struct DrawingColumns {
-  ColumnValue<Uuid> id;
-  ColumnValue<std::string> name;
-};
 
 // One column from its text in CSV; nullopt is NULL.
 index::Verdict bind_text(ComponentColumns& columns, Column column, std::optional<std::string_view> text);

@@ -173,6 +173,80 @@ TEST_F(WriteTxnTest, UpsertInsertsSkipsOrUpdates) {
   EXPECT_EQ(txn.component_count(), 2U);
 }
 
+TEST_F(WriteTxnTest, UpsertOfNewerTakesTheLaterUpdate) {
+  using Outcome = Upserted::Outcome;
+  constexpr Timestamp kOld{1'000'000};
+  constexpr Timestamp kNew{2'000'000};
+  struct Case {
+    std::optional<Timestamp> there;
+    ColumnValue<Timestamp> incoming;
+    Outcome outcome;
+  };
+  for (const auto& [there, incoming, outcome] : std::initializer_list<Case>{
+           {kOld, kNew, Outcome::updated},
+           {kNew, kOld, Outcome::skipped},
+           {kOld, kOld, Outcome::skipped},
+           {std::nullopt, Timestamp{-62'135'596'800'000'000}, Outcome::updated},
+           {kOld, std::nullopt, Outcome::skipped},
+           {std::nullopt, std::nullopt, Outcome::skipped},
+           {kOld, {}, Outcome::updated},  // that of now
+       }) {
+    Component component = girder(1, "G1", "1");
+    component.updated_at = there;
+    WriteTxn txn = site_.store.write();
+    txn.insert(component);
+    const Upserted upserted = txn.upsert({.id = numbered(1),
+                                          .drawing_id = kDrawing,
+                                          .piece_mark = "G1",
+                                          .instance_identifier = "1",
+                                          .quantity = 9,
+                                          .updated_at = incoming},
+                                         OnConflict::newer);
+    EXPECT_EQ(upserted.outcome, outcome);
+    EXPECT_EQ(txn.get(numbered(1))->quantity, outcome == Outcome::updated ? 9 : component.quantity);
+    if (incoming.is_given() && outcome == Outcome::updated) {
+      EXPECT_EQ(txn.get(numbered(1))->updated_at, incoming.value());
+    }
+  }
+  WriteTxn txn = site_.store.write();
+  EXPECT_EQ(txn.upsert({.drawing_id = kDrawing, .piece_mark = "G2"}, OnConflict::newer).outcome,
+            Outcome::inserted);
+}
+
+TEST_F(WriteTxnTest, UpdateDrawingSetsWhatIsGiven) {
+  site_.insert(girder(1, "G1", "1"));
+  WriteTxn txn = site_.store.write();
+  EXPECT_TRUE(txn.update_drawing(kDrawing, {.name = "renamed"}));
+  EXPECT_EQ(txn.drawing(kDrawing)->name, "renamed");
+  EXPECT_TRUE(txn.update_drawing(kDrawing, {}));
+  EXPECT_EQ(txn.drawing(kDrawing)->name, "renamed");
+  EXPECT_TRUE(txn.update_drawing(kDrawing, {.id = kDrawing, .name = std::nullopt}));
+  EXPECT_EQ(txn.drawing(kDrawing)->name, std::nullopt);
+  EXPECT_FALSE(txn.update_drawing(numbered(77), {.name = "no such drawing"}));
+  const std::uint64_t drawings = txn.drawing_count();
+
+  // One with components keeps its id.
+  const Violation kept = violation_of([&] { txn.update_drawing(kDrawing, {.id = numbered(78)}); });
+  EXPECT_EQ(kept.code, ErrorCode::foreign_key_violation);
+  EXPECT_EQ(kept.constraint, "components_drawing_id_fkey");
+  EXPECT_EQ(violation_of([&] { txn.update_drawing(kDrawing, {.id = std::nullopt}); }).code,
+            ErrorCode::not_null_violation);
+  const Uuid empty = txn.insert_drawing({.name = "empty"});
+  EXPECT_EQ(violation_of([&] { txn.update_drawing(empty, {.id = kDrawing}); }).constraint, "drawings_pkey");
+  EXPECT_TRUE(txn.update_drawing(empty, {.id = numbered(78)}));
+  EXPECT_EQ(txn.drawing(empty), std::nullopt);
+  EXPECT_EQ(txn.drawing(numbered(78))->name, "empty");
+  EXPECT_EQ(txn.drawing_count(), drawings + 1);
+  // The old id is no drawing any more, also for rows of which it was the last one to be looked up.
+  txn.insert({.drawing_id = numbered(78), .piece_mark = "G2"});
+  txn.erase(txn.find(numbered(78), "G2", std::nullopt)->id);
+  EXPECT_TRUE(txn.update_drawing(numbered(78), {.id = empty}));
+  EXPECT_EQ(violation_of([&] { txn.insert({.drawing_id = numbered(78), .piece_mark = "G3"}); }).code,
+            ErrorCode::foreign_key_violation);
+  EXPECT_EQ(violation_of([&] { txn.update_drawing(empty, {.name = "\xFF"}); }).code,
+            ErrorCode::character_not_in_repertoire);
+}
+
 TEST_F(WriteTxnTest, UpsertByIdMovesTheRowUnlessItsNewKeyIsTaken) {
   site_.insert(girder(1, "G1", "1"), girder(2, "G2", "2"));
   WriteTxn txn = site_.store.write();

@@ -69,6 +69,71 @@ TEST_F(VerbsTest, ImportCreatesTheFileAndCounts) {
   EXPECT_EQ(updated.out, "imported 0 components and 0 drawings\nupdated  2 components that were there\n");
 }
 
+// An older list does not undo what was changed since; the later change of each row counts.
+TEST_F(VerbsTest, ImportOfNewerTakesTheLaterUpdateAndTheNewNames) {
+  const auto row = [](char id, const char* mark, const char* status, const char* updated) {
+    return std::string(R"({"id":"00000000-0000-7000-8000-00000000000)") + id + R"(","piece_mark":")" + mark +
+           R"(","review_status":")" + status + R"(","updated_at":)" + updated + "}\n";
+  };
+  const std::string monday = R"("2026-01-05T10:00:00Z")";
+  const std::string friday = R"("2026-01-09T10:00:00Z")";
+  folder_.write("there.ndjson", row('a', "G1", "approved", friday.c_str()) +
+                                    row('b', "G2", "pending", monday.c_str()) +
+                                    row('c', "G3", "pending", "null") + row('d', "G4", "approved", "null"));
+  folder_.write("coming.ndjson", row('a', "G1", "pending", monday.c_str()) +
+                                     row('b', "G2", "approved", friday.c_str()) +
+                                     row('c', "G3", "approved", monday.c_str()) +
+                                     row('d', "G4", "pending", "null") + row('e', "G5", "pending", "null"));
+  folder_.write("renamed.csv", std::string("id,name\r\n") + kDrawing + ",S-102\r\n");
+  expect_done(piecemark({"import", file_, "--drawings", folder_.path("drawings.csv"), "--components",
+                         folder_.path("there.ndjson")}));
+  const std::vector<std::string> import{"import",        file_,
+                                        "--on-conflict", "newer",
+                                        "--drawings",    folder_.path("renamed.csv"),
+                                        "--components",  folder_.path("coming.ndjson")};
+  EXPECT_EQ(piecemark(import).out,
+            "imported 1 components and 0 drawings\n"
+            "updated  2 components that were there\n"
+            "skipped  2 components that were there, and are as new or newer\n"
+            "renamed  1 drawings that were there\n");
+  const std::string rows = piecemark({"export", file_}).out;
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), 5);
+  for (const char* id : {"a", "b", "c", "d"}) {
+    const std::string kept =
+        piecemark({"get", file_, std::string("00000000-0000-7000-8000-00000000000") + id}).out;
+    EXPECT_THAT(kept, HasSubstr(R"("review_status":"approved")")) << id;
+  }
+  EXPECT_THAT(piecemark({"export", file_, "--drawings", "-"}).out, HasSubstr("S-102"));
+  EXPECT_EQ(piecemark(import).out,
+            "imported 0 components and 0 drawings\n"
+            "skipped  5 components that were there, and are as new or newer\n"
+            "kept     1 drawings that were there\n");
+  // Only where rows are to be updated.
+  for (const char* otherwise : {"fail", "skip"}) {
+    expect_done(
+        piecemark({"import", file_, "--on-conflict", otherwise, "--drawings", folder_.path("drawings.csv")}));
+    EXPECT_THAT(piecemark({"export", file_, "--drawings", "-"}).out, HasSubstr("S-102")) << otherwise;
+  }
+  EXPECT_EQ(
+      piecemark({"import", file_, "--on-conflict", "update", "--drawings", folder_.path("drawings.csv")}).out,
+      "imported 0 components and 0 drawings\nrenamed  1 drawings that were there\n");
+}
+
+TEST_F(VerbsTest, ExecUpdatesDrawings) {
+  expect_done(import());
+  const std::string id = kDrawing;
+  const Finished finished =
+      piecemark({"exec", file_}, R"({"op":"update_drawing","id":")" + id + R"(","set":{"name":"S-102"}})" +
+                                     "\n" + R"({"op":"update_drawing","id":null,"set":{"name":"none"}})" +
+                                     "\n" + R"({"op":"update_drawing","id":")" + id +
+                                     R"(","set":{"title":"S"}})" + "\n" + R"({"op":"list_drawings"})" + "\n");
+  EXPECT_EQ(finished.out.substr(0, finished.out.find("message")),
+            "{\"ok\":true,\"updated\":1}\n{\"ok\":true,\"updated\":0}\n"
+            "{\"ok\":false,\"error\":{\"code\":\"invalid_text_representation\",\"constraint\":null,"
+            "\"column\":null,\"");
+  EXPECT_THAT(finished.out, HasSubstr(R"("rows":[{"id":")" + id + R"(","name":"S-102"}])"));
+}
+
 TEST_F(VerbsTest, MapIsAsLargeAsTheUserSays) {
   expect_done(import());
   EXPECT_THAT(piecemark({"info", file_, "--json", "--map-size", "16MB"}).out,

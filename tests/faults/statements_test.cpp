@@ -256,6 +256,7 @@ class StatementsTest : public ::testing::TestWithParam<Kind> {
       calls.push_back(upsert("upsert_fail", same_key, OnConflict::fail, [](Model&) {}));
       calls.push_back(upsert("upsert_skip", same_key, OnConflict::skip, [](Model&) {}));
       calls.push_back(upsert("upsert_update", same_key, OnConflict::update, given_columns));
+      calls.push_back(upsert("upsert_newer", same_key, OnConflict::newer, [](Model&) {}));
     }
     const Component fresh = new_component(small_, "N5");
     calls.push_back(upsert("upsert_insert", fresh, OnConflict::update, [=](Model& model) {
@@ -301,6 +302,17 @@ class StatementsTest : public ::testing::TestWithParam<Kind> {
     const Drawing added{.id = new_id(), .name = "added"};
     calls.push_back({"insert_drawing", [=](WriteTxn& txn) { txn.insert_drawing(added); },
                      [=](Model& model) { model.drawings[added.id] = added; }});
+    calls.push_back({"rename_drawing",
+                     [this](WriteTxn& txn) { txn.update_drawing(large_, {.name = "renamed"}); },
+                     [this](Model& model) { model.drawings.at(large_).name = "renamed"; }});
+    calls.push_back({"update_id_of_drawing",
+                     [=, this](WriteTxn& txn) { txn.update_drawing(empty_, {.id = added.id}); },
+                     [=, this](Model& model) {
+                       Drawing moved = model.drawings.at(empty_);
+                       moved.id = added.id;
+                       model.drawings.erase(empty_);
+                       model.drawings[added.id] = moved;
+                     }});
     calls.push_back(
         {"next_instance_identifier", [this](WriteTxn& txn) { txn.next_instance_identifier(large_, "G1"); }});
     calls.push_back({"get", [id = row(large_, 40).id](WriteTxn& txn) { txn.get(id); }});

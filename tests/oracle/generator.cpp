@@ -330,8 +330,9 @@ void Generator::fill_row(Operation& operation, bool is_update) {
 
 void Generator::fill_drawing(Operation& operation) {
   const bool may_be_bad = options_.through == Through::exec && one_in(6);
-  if (!may_be_bad || !one_in(5)) give(operation, "id", operation.drawing, drawings_, may_be_bad);
-  if (!one_in(4)) give(operation, "name", operation.name, names_, one_in(8));
+  const bool has_id = operation.verb == Verb::update_drawing ? one_in(6) : !may_be_bad || !one_in(5);
+  if (has_id) give(operation, "id", operation.drawing.id, drawings_, may_be_bad);
+  if (!one_in(4)) give(operation, "name", operation.drawing.name, names_, one_in(8));
   // Names have no limit: what is too long for other columns is a good name.
 }
 
@@ -362,7 +363,7 @@ Verb Generator::next_verb() {
   if (roll < 56) return Verb::update;
   if (roll < 62) return Verb::erase;
   if (roll < 66) return Verb::insert_drawing;
-  if (roll < 68) return one_in(2) ? Verb::delete_drawing : Verb::insert_drawing;
+  if (roll < 68) return one_in(2) ? Verb::delete_drawing : Verb::update_drawing;
   if (roll < 75) return Verb::get;
   if (roll < 86) return Verb::find;
   if (roll < 92) return Verb::list;
@@ -385,13 +386,22 @@ Operation Generator::next() {
     case Verb::insert_drawing:
       fill_drawing(operation);
       break;
+    case Verb::update_drawing:
+      operation.id = any(drawings_.good).value;
+      fill_drawing(operation);
+      break;
     case Verb::delete_drawing:
       operation.id = any(drawings_.good).value;
       break;
     case Verb::insert:
     case Verb::upsert:
-      operation.on_conflict = static_cast<OnConflict>(below(3));
+      operation.on_conflict = static_cast<OnConflict>(below(4));
       fill_row(operation, false);
+      // Whether now is later than what is there, the oracle cannot know before it is told.
+      if (operation.verb == Verb::upsert && operation.on_conflict == OnConflict::newer &&
+          !operation.columns.updated_at.is_given())
+        give(operation, "updated_at", operation.columns.updated_at,
+             pool_of(Column::updated_at, static_cast<const Timestamp*>(nullptr)), false);
       break;
     case Verb::update:
       operation.id = any(ids_.good).value;

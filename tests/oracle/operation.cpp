@@ -124,6 +124,10 @@ std::string to_line(const Operation& operation) {
   const auto with_row = [&](const char* name) {
     return std::string(R"({"op":")") + name + R"(","row":)" + member_object(operation.members) + "}";
   };
+  const auto with_set = [&](const char* name) {
+    return std::string(R"({"op":")") + name + R"(","id":)" + uuid_or_null(operation.id) + R"(,"set":)" +
+           member_object(operation.members) + "}";
+  };
   switch (operation.verb) {
     case Verb::begin:
       return R"({"op":"begin"})";
@@ -133,13 +137,14 @@ std::string to_line(const Operation& operation) {
       return R"({"op":"rollback"})";
     case Verb::insert_drawing:
       return with_row("insert_drawing");
+    case Verb::update_drawing:
+      return with_set("update_drawing");
     case Verb::delete_drawing:
       return with_id("delete_drawing");
     case Verb::insert:
       return with_row("insert");
     case Verb::update:
-      return R"({"op":"update","id":)" + uuid_or_null(operation.id) + R"(,"set":)" +
-             member_object(operation.members) + "}";
+      return with_set("update");
     case Verb::erase:
       return with_id("delete");
     case Verb::get:

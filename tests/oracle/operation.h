@@ -16,6 +16,7 @@ enum class Verb : std::uint8_t {
   commit,
   rollback,
   insert_drawing,
+  update_drawing,
   delete_drawing,
   insert,
   upsert,  // of the API alone
@@ -40,11 +41,10 @@ enum class Wanted : std::uint8_t { all_instances, without_instance, one_instance
 
 struct Operation {
   Verb verb = Verb::count;
-  std::optional<Uuid> id;       // update, erase, get, delete_drawing
+  std::optional<Uuid> id;       // update, erase, get, update_drawing, delete_drawing
   std::vector<Member> members;  // of the row, in the order of the line
   ComponentColumns columns;     // insert, upsert, update: the same for the API
-  ColumnValue<Uuid> drawing;    // insert_drawing
-  ColumnValue<std::string> name;
+  DrawingColumns drawing;       // insert_drawing, update_drawing
   OnConflict on_conflict = OnConflict::fail;
   std::optional<Uuid> drawing_id;  // find, list
   std::string piece_mark;

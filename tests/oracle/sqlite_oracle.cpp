@@ -286,13 +286,33 @@ std::optional<Uuid> SqliteOracle::row_in_the_way(const ComponentColumns& columns
 
 std::string SqliteOracle::insert_drawing(const Operation& operation) {
   if (const auto refused = check_input(operation)) return answer_error(*refused);
-  const Statement statement = prepare("INSERT INTO drawings (id, name) VALUES (?, ?)",
-                                      {sql(operation.drawing.value()), sql(operation.name.value())});
-  if (sqlite3_step(statement.get()) == SQLITE_DONE) return answer_id(*operation.drawing.value());
-  if (sqlite3_extended_errcode(database_.get()) == SQLITE_CONSTRAINT_NOTNULL) {
-    return answer_error(ErrorCode::not_null_violation, {}, "id");
+  const Statement statement =
+      prepare("INSERT INTO drawings (id, name) VALUES (?, ?)",
+              {sql(operation.drawing.id.value()), sql(operation.drawing.name.value())});
+  if (sqlite3_step(statement.get()) == SQLITE_DONE) return answer_id(*operation.drawing.id.value());
+  return answer_refused_drawing();
+}
+
+std::string SqliteOracle::update_drawing(const Operation& operation) {
+  if (const auto refused = check_input(operation)) return answer_error(*refused);
+  const DrawingColumns& set = operation.drawing;
+  const Statement statement =
+      prepare("UPDATE drawings SET id = iif(?, ?, id), name = iif(?, ?, name) WHERE id = ?",
+              {std::int64_t{set.id.is_given()}, sql(set.id.value()), std::int64_t{set.name.is_given()},
+               sql(set.name.value()), sql(operation.id)});
+  if (sqlite3_step(statement.get()) != SQLITE_DONE) return answer_refused_drawing();
+  return answer_count("updated", static_cast<std::uint64_t>(sqlite3_changes(database_.get())));
+}
+
+std::string SqliteOracle::answer_refused_drawing() {
+  switch (sqlite3_extended_errcode(database_.get())) {
+    case SQLITE_CONSTRAINT_NOTNULL:
+      return answer_error(ErrorCode::not_null_violation, {}, "id");
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+      return answer_error(ErrorCode::foreign_key_violation, "components_drawing_id_fkey", "id");
+    default:
+      return answer_error(ErrorCode::unique_violation, "drawings_pkey", {});
   }
-  return answer_error(ErrorCode::unique_violation, "drawings_pkey", {});
 }
 
 std::string SqliteOracle::insert(const Operation& operation) {
@@ -300,6 +320,15 @@ std::string SqliteOracle::insert(const Operation& operation) {
   if (!refused) refused = insert_row(operation.columns);
   // An id that the store generated has become part of the operation.
   return refused ? answer_error(*refused) : answer_id(operation.columns.id.value().value_or(Uuid{}));
+}
+
+// NULLs are first in SQLite's order.
+bool SqliteOracle::is_newer(const Operation& operation, const Uuid& than) {
+  const Statement statement = prepare(
+      "SELECT ifnull(?, -9223372036854775808) > ifnull(updated_at, -9223372036854775808) FROM components "
+      "WHERE id = ?",
+      {sql(operation.columns.updated_at.value()), sql(than)});
+  return sqlite3_step(statement.get()) == SQLITE_ROW && sqlite3_column_int(statement.get(), 0) != 0;
 }
 
 std::string SqliteOracle::upsert(const Operation& operation) {
@@ -310,7 +339,9 @@ std::string SqliteOracle::upsert(const Operation& operation) {
   if (refused->code != ErrorCode::unique_violation || operation.on_conflict == OnConflict::fail)
     return answer_error(*refused);
   const Uuid existing = row_in_the_way(operation.columns).value_or(Uuid{});
-  if (operation.on_conflict == OnConflict::skip) return answer_outcome({Outcome::skipped, existing});
+  if (operation.on_conflict == OnConflict::skip ||
+      (operation.on_conflict == OnConflict::newer && !is_newer(operation, existing)))
+    return answer_outcome({Outcome::skipped, existing});
   ComponentColumns changes = operation.columns;
   changes.id = {};
   bool found = false;
@@ -361,6 +392,8 @@ std::string SqliteOracle::answer(const Operation& operation) {
       return end("ROLLBACK");
     case Verb::insert_drawing:
       return insert_drawing(operation);
+    case Verb::update_drawing:
+      return update_drawing(operation);
     case Verb::delete_drawing:
       return erase("drawings", operation.id);
     case Verb::insert:

@@ -68,6 +68,9 @@ class SqliteOracle {
   std::optional<Uuid> row_in_the_way(const ComponentColumns& columns);
 
   std::string insert_drawing(const Operation& operation);
+  std::string update_drawing(const Operation& operation);
+  std::string answer_refused_drawing();
+  bool is_newer(const Operation& operation, const Uuid& than);
   std::string insert(const Operation& operation);
   std::string upsert(const Operation& operation);
   std::string update(const Operation& operation);

@@ -78,6 +78,7 @@ std::string ApiSubject::perform(const Operation& operation) {
       std::exchange(transaction_, std::nullopt)->rollback();
       return answer_ok();
     case Verb::insert_drawing:
+    case Verb::update_drawing:
     case Verb::delete_drawing:
     case Verb::insert:
     case Verb::upsert:
@@ -100,8 +101,10 @@ std::string ApiSubject::perform(const Operation& operation) {
 std::string ApiSubject::write(const Operation& operation, WriteTxn& transaction) {
   switch (operation.verb) {
     case Verb::insert_drawing:
-      return answer_id(
-          transaction.insert_drawing({.id = *operation.drawing.value(), .name = operation.name.value()}));
+      return answer_id(transaction.insert_drawing(
+          {.id = *operation.drawing.id.value(), .name = operation.drawing.name.value()}));
+    case Verb::update_drawing:
+      return answer_count("updated", transaction.update_drawing(*operation.id, operation.drawing) ? 1 : 0);
     case Verb::delete_drawing:
       return answer_count("deleted", transaction.erase_drawing(*operation.id) ? 1 : 0);
     case Verb::insert:

@@ -52,6 +52,9 @@ class PIECEMARK_API WriteTxn {
   bool erase(const Uuid& id);
 
   Uuid insert_drawing(const Drawing& drawing);
+  // Sets the given columns. False if there is no such drawing. The id stays while the drawing has components: else
+  // foreign_key_violation.
+  bool update_drawing(const Uuid& id, const DrawingColumns& changes);
   // Deletes the drawing and all its components. False if there is no such drawing.
   bool erase_drawing(const Uuid& id);
 

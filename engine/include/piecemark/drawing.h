@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "piecemark/column_value.h"
 #include "piecemark/uuid.h"
 
 namespace piecemark {
@@ -13,6 +14,12 @@ struct Drawing {
   std::optional<std::string> name{};
 
   friend bool operator==(const Drawing&, const Drawing&) = default;
+};
+
+// Any subset of the columns of a drawing, for updates and for rows that come from outside.
+struct DrawingColumns {
+  ColumnValue<Uuid> id{};
+  ColumnValue<std::string> name{};
 };
 
 }  // namespace piecemark
