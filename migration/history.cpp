@@ -1,5 +1,7 @@
 #include "history.h"
 
+#include <limits>
+
 #include "engine/record.h"
 
 namespace boost::serialization {
@@ -71,7 +73,16 @@ void History::add(engine::WriteTransaction& transaction, const Receipt& receipt)
   const std::string key = key_of(receipt.number);
   std::string record;
   engine::encode_record({table_.name, key}, receipt, kClassVersion, record);
-  transaction.put(table_, key, record);
+  if (!transaction.insert(table_, key, record))
+    engine::throw_corrupt_record({table_.name, key}, "a receipt where there should be none");
+}
+
+std::uint32_t History::next_number(const engine::ReadTransaction& transaction) const {
+  const auto newest = last(transaction);
+  if (!newest) return 1;
+  if (newest->number == std::numeric_limits<std::uint32_t>::max())
+    engine::throw_corrupt_record({table_.name, key_of(newest->number)}, "the highest number of a receipt");
+  return newest->number + 1;
 }
 
 }  // namespace piecemark::migration

@@ -18,6 +18,10 @@ class History {
   // From the oldest to the newest.  Errors  corrupt_record
   void for_each(const engine::ReadTransaction& transaction,
                 const std::function<void(const Receipt&)>& visit) const;
+  // The number of the next receipt: numbers may be missing where receipts were lost.
+  // Errors  corrupt_record  there is none after the last one
+  std::uint32_t next_number(const engine::ReadTransaction& transaction) const;
+  // Errors  corrupt_record  the number is taken
   void add(engine::WriteTransaction& transaction, const Receipt& receipt) const;
   // The newest, if there is one.
   std::optional<Receipt> last(const engine::ReadTransaction& transaction) const;

@@ -65,7 +65,7 @@ class Run {
     history_in(snapshot_).for_each(snapshot_,
                                    [](const Receipt&) {});  // Damage is found before anything is written.
     if (!is_in_place_) copy_what_stays();
-    receipt_.number = history_in(transaction_).count(transaction_) + 1;
+    receipt_.number = history_in(transaction_).next_number(transaction_);
     const std::uint64_t rows = before.layout().count(snapshot_);
     const std::uint64_t visits = rows + stash_in(snapshot_).count(snapshot_);
     // Each step looks at keys and rows, and on the way up at what waits; the proof looks at everything.

@@ -35,6 +35,11 @@ class Verifier {
     if (result_.problems.size() < kProblemsKept) result_.problems.push_back(std::move(problem));
   }
 
+  // For what touches neither content nor indexes.
+  void note(std::string what) {
+    if (result_.notes.size() < kProblemsKept) result_.notes.push_back(std::move(what));
+  }
+
   // Damage that ends the reading of one part leaves the others to be read.
   template <class Part>
   void guarded(const char* what, const Part& part) {
@@ -86,12 +91,15 @@ class Verifier {
   }
 
   void verify_history() {
+    std::uint64_t expected = 1;
     History(table(index::TableId::history)).for_each(transaction_, [&](const Receipt& receipt) {
-      if (receipt.number != ++result_.receipts)
-        report("receipt " + std::to_string(receipt.number) + ": out of order");
-      if (!same_content(receipt.before, receipt.after)) {
-        report("receipt " + std::to_string(receipt.number) + ": the fingerprints before and after differ");
-      }
+      ++result_.receipts;
+      const std::string name = "receipt " + std::to_string(receipt.number) + ": ";
+      if (receipt.number > expected) note(name + "the one before it is missing");
+      if (receipt.number < expected) note(name + "out of order");
+      expected = std::uint64_t{receipt.number} + 1;
+      if (!same_content(receipt.before, receipt.after))
+        note(name + "the fingerprints before and after differ");
     });
   }
 
@@ -101,14 +109,14 @@ class Verifier {
     if (!number) return;
     const auto receipt = History(table(index::TableId::history)).last(transaction_);
     if (!receipt || receipt->number != *number) {
-      report("the mark of the last migration names receipt " + std::to_string(*number) +
-             ", which is not the last one");
+      note("the mark of the last migration names receipt " + std::to_string(*number) +
+           ", which is not the last one");
       return;
     }
     const index::Format* from = index::format_numbered(receipt->from);
     const index::Format* to = index::format_numbered(receipt->to);
     if (from == nullptr || to != &components_.format()) {
-      report("receipt " + std::to_string(*number) + ": not a migration to the format of the file");
+      note("receipt " + std::to_string(*number) + ": not a migration to the format of the file");
       return;
     }
     const Holdings now = count_holdings({transaction_, components_, Stash(table(index::TableId::stash))},

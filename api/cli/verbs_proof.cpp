@@ -101,6 +101,7 @@ int verify_file(const ContentArguments& arguments) {
   if (result.problem_count > result.problems.size()) {
     print_line("            and " + std::to_string(result.problem_count - result.problems.size()) + " more");
   }
+  for (const std::string& note : result.notes) print_line("note        " + note);
   print_line("checked     " + std::to_string(result.components) + " components, " +
              std::to_string(result.drawings) + " drawings, " + std::to_string(result.stash_entries) +
              " stash entries, " + std::to_string(result.receipts) + " receipts");

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "engine/environment.h"
 #include "index/tables.h"
+#include "piecemark/migration.h"
 #include "tests/support/temporary.h"
 
 namespace piecemark::migration {
@@ -86,6 +89,63 @@ TEST_F(HistoryTest, ReceiptsComeBackInOrder) {
   std::vector<Receipt> receipts;
   history_.for_each(transaction, [&](const Receipt& receipt) { receipts.push_back(receipt); });
   EXPECT_EQ(receipts, (std::vector<Receipt>{kReceipt, second}));
+}
+
+TEST_F(HistoryTest, NumbersGoOnBehindTheLastOneAndNoReceiptIsReplaced) {
+  engine::WriteTransaction transaction = environment_->begin_write();
+  EXPECT_EQ(history_.next_number(transaction), 1U);
+  for (const std::uint32_t number : {1U, 4U}) {
+    Receipt receipt = kReceipt;
+    receipt.number = number;
+    history_.add(transaction, receipt);
+  }
+  EXPECT_EQ(history_.next_number(transaction), 5U);
+  EXPECT_EQ(testing::error_of([&] { history_.add(transaction, kReceipt); }), ErrorCode::corrupt_record);
+  Receipt highest = kReceipt;
+  highest.number = std::numeric_limits<std::uint32_t>::max();
+  history_.add(transaction, highest);
+  EXPECT_EQ(testing::error_of([&] { history_.next_number(transaction); }), ErrorCode::corrupt_record);
+}
+
+// As salvage may leave it: receipts are gone, rows are not.
+TEST(LostReceipts, AreANoteAndKeepNothingFromBeingDone) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("site.pmk");
+  constexpr std::uint32_t kMigrations = 5;
+  {
+    Store store = Store::create(path, {}, {.write_older_format = true});
+    for (std::uint32_t i = 0; i < kMigrations; ++i) migrate(store, i % 2 == 0 ? 1 : 3);
+  }
+  {
+    const auto environment = engine::Environment::open(path, index::kTables, {});
+    engine::WriteTransaction transaction = environment->begin_write();
+    for (const char lost : {'\1', '\3'}) {
+      const std::string key{0, 0, 0, lost};
+      EXPECT_TRUE(transaction.erase(index::table(*environment, index::TableId::history), key));
+    }
+    transaction.commit();
+  }
+  Store store = Store::open(path, {.write_older_format = true});
+  const std::vector<std::string> notes{"receipt 2: the one before it is missing",
+                                       "receipt 4: the one before it is missing"};
+  const auto expect_noted = [&](const Store& noted) {
+    const Verification found = verify(noted.read());
+    EXPECT_TRUE(found.is_clean()) << found.problems.front();
+    EXPECT_EQ(found.notes, notes);
+  };
+  expect_noted(store);
+  EXPECT_TRUE(verify(store.read()).is_as_migrated);
+  store.backup(folder.path("backup.pmk"));
+  expect_noted(Store::open(folder.path("backup.pmk")));
+  store.compact();
+  expect_noted(store);
+  EXPECT_EQ(migrate_into(folder.path("upgraded.pmk"), store, 3)->number, kMigrations + 1);
+  expect_noted(Store::open(folder.path("upgraded.pmk")));
+  const auto receipt = migrate(store, 3);
+  EXPECT_EQ(receipt->number, kMigrations + 1);
+  std::vector<std::uint32_t> numbers;
+  for (const Receipt& each : history(store.read())) numbers.push_back(each.number);
+  EXPECT_EQ(numbers, (std::vector<std::uint32_t>{2, 4, 5, 6}));
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ struct Verification {
   bool is_as_migrated = false;
   std::uint64_t problem_count = 0;
   std::vector<std::string> problems;  // the first 1,000
+  // What is out of order in the bookkeeping of past migrations, as a salvaged file may have it: content and indexes are not
+  // touched by it. At most 1,000.
+  std::vector<std::string> notes;
 
   bool is_clean() const { return problem_count == 0; }
 };
