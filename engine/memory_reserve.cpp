@@ -1,5 +1,6 @@
 #include "memory_reserve.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 
@@ -9,7 +10,7 @@
 namespace piecemark::engine {
 namespace {
 
-constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
+constexpr std::size_t kPieceBytes = MemoryReserve::kLeastBytes;
 // Too large for a gap further down.
 constexpr std::size_t kGuardBytes = std::size_t{1} << 20;
 
@@ -17,6 +18,8 @@ constexpr std::size_t kGuardBytes = std::size_t{1} << 20;
 struct Piece {
   Piece* before;
 };
+
+std::atomic<std::uint64_t> reserved_in_all{0};
 
 // Once a larger piece was given back, the C library takes pieces of this size from where it takes small ones, instead of
 // mapping each by itself.
@@ -36,6 +39,7 @@ MemoryReserve::MemoryReserve(std::uint64_t bytes) noexcept {
     auto* piece = static_cast<Piece*>(std::malloc(kPieceBytes));
     if (piece == nullptr) break;
     os::make_resident(reinterpret_cast<char*>(piece), kPieceBytes);
+    reserved_in_all += kPieceBytes;
     piece->before = newest;
     newest = piece;
   }
@@ -45,6 +49,10 @@ MemoryReserve::MemoryReserve(std::uint64_t bytes) noexcept {
     std::free(newest);
     newest = before;
   }
+}
+
+std::uint64_t MemoryReserve::bytes_in_all() noexcept {
+  return reserved_in_all;
 }
 
 MemoryReserve::~MemoryReserve() {

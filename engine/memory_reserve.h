@@ -11,11 +11,17 @@ namespace piecemark::engine {
 
 class MemoryReserve {
  public:
+  // For fewer bytes than this nothing is done.
+  static constexpr std::uint64_t kLeastBytes = std::uint64_t{16} << 20;
+
   // So many bytes, or fewer where there are not as many, lie ready for the allocations of this thread. Does nothing where
   // the system or the allocator does not go along.
   explicit MemoryReserve(std::uint64_t bytes) noexcept;
   MemoryReserve(const MemoryReserve&) = delete;
   MemoryReserve& operator=(const MemoryReserve&) = delete;
+  // What this process has reserved in all.
+  static std::uint64_t bytes_in_all() noexcept;
+
   // What is not in use then goes back to the system as usual.
   ~MemoryReserve();
 

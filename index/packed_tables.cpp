@@ -7,8 +7,7 @@
 namespace piecemark::index {
 namespace {
 
-// After its first full buffer a transaction is large: it will need memory for pages, this much at a time.
-constexpr std::uint64_t kReservedBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kReservedBytesMax = std::uint64_t{64} << 20;  // at a time
 
 // NULL last, as in keys.
 bool is_before(const DrawingKey& a, const DrawingKey& b) {
@@ -65,13 +64,15 @@ void PackedTables::insert_rows(const RowBuffer& buffer) {
   }
 }
 
+// A transaction that has written so much will write as much again, for all that is known. Of a run of rows, the first block
+// is there already as a rule, and the others are new.
 void PackedTables::reserve_memory(const RowBuffer& buffer) {
-  if (buffer.bytes() < RowBuffer::kFewBytes) return;
-  if (inserted_bytes_ > reserved_bytes_) {
-    reserve_.emplace(transaction_.environment()->memory_to_reserve(kReservedBytes));
-    reserved_bytes_ += kReservedBytes;
-  }
-  inserted_bytes_ += buffer.bytes();
+  constexpr std::uint64_t kBlockBytes = 4096;
+  written_bytes_ += buffer.runs() * kBlockBytes + buffer.bytes();
+  if (written_bytes_ <= reserved_bytes_ || written_bytes_ < engine::MemoryReserve::kLeastBytes) return;
+  const std::uint64_t bytes = std::min(written_bytes_, kReservedBytesMax);
+  reserve_.emplace(transaction_.environment()->memory_to_reserve(bytes));
+  reserved_bytes_ = written_bytes_ + bytes;
 }
 
 }  // namespace piecemark::index

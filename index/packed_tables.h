@@ -40,8 +40,8 @@ class PackedTables {
   BlockTableWriter<IdBlocks> ids_;
   engine::Batch batch_;  // of one block and its neighbours
 
-  std::uint64_t inserted_bytes_ = 0;
-  std::uint64_t reserved_bytes_ = 0;
+  std::uint64_t written_bytes_ = 0;   // about so many, in pages
+  std::uint64_t reserved_bytes_ = 0;  // for these, counted from the first
   std::optional<engine::MemoryReserve> reserve_;
 };
 

@@ -37,7 +37,7 @@ class RowBuffer {
     return bytes() > (are_drawings && kFewBytes < bytes_max ? kFewBytes : bytes_max);
   }
   std::size_t bytes() const {
-    return rows_.size() * sizeof(HashedRow) + chunks_used_ * kChunkBytes + large_bytes_;
+    return rows_.size() * sizeof(HashedRow) + chunks_used_ * kChunkBytes - left_in_chunk_ + large_bytes_;
   }
 
  private:
