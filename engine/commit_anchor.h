@@ -15,14 +15,19 @@ struct CommitMark {
   friend bool operator==(const CommitMark&, const CommitMark&) = default;
 };
 
+// What a file holds of a commit: its meta page, and its mark if it has one.
+struct CommitFacts {
+  std::uint64_t commit = 0;
+  std::uint64_t meta_hash = 0;  // 0: not known
+  std::optional<std::uint64_t> random;
+};
+
 // Where the map holds the commit that a write transaction has begun from.
 // Lifetime  ends with the transaction
 class CommitAnchor {
  public:
   struct Places {
-    const char* number = nullptr;  // in the meta page of the commit, as the next two
-    const char* root = nullptr;
-    const char* last_page = nullptr;
+    const char* meta = nullptr;          // the record in the meta page of the commit
     const char* later_number = nullptr;  // in the other meta page
     const char* notes_root = nullptr;    // in the root of LMDB's table of tables; nullptr without a mark
     const char* mark = nullptr;          // there; nullptr as well
@@ -34,25 +39,22 @@ class CommitAnchor {
   CommitAnchor(const Places& places, std::uint64_t commit)
       : places_(places),
         commit_(commit),
-        root_(load<std::uint64_t>(places.root)),
-        last_page_(load<std::uint64_t>(places.last_page)),
+        meta_hash_(hash_of_meta(places.meta)),
         notes_root_(load_or_zero(places.notes_root)),
         random_(load_or_zero(places.mark)) {}
 
   // Whether it is still there, and no commit after it.
   bool holds() const {
-    if (places_.number == nullptr) return true;
-    // The pages before the mark: where they are others, it may lie behind the end of the file.
-    return load<std::uint64_t>(places_.number) == commit_ && load<std::uint64_t>(places_.root) == root_ &&
-           load<std::uint64_t>(places_.last_page) == last_page_ &&
-           load<std::uint64_t>(places_.later_number) <= commit_ &&
+    if (places_.meta == nullptr) return true;
+    // Page by page: where the one before is another, the next may lie behind the end of the file.
+    return hash_of_meta(places_.meta) == meta_hash_ && load<std::uint64_t>(places_.later_number) <= commit_ &&
            load_or_zero(places_.notes_root) == notes_root_ && load_or_zero(places_.mark) == random_;
   }
-
-  // Of the mark that goes for the commit; nullopt without one.
-  std::optional<std::uint64_t> random() const {
-    return places_.mark != nullptr ? std::optional(random_) : std::nullopt;
+  CommitFacts facts() const {
+    return {commit_, meta_hash_, places_.mark != nullptr ? std::optional(random_) : std::nullopt};
   }
+
+  static std::uint64_t hash_of_meta(const char* record);
 
  private:
   static std::uint64_t load_or_zero(const char* place) {
@@ -61,8 +63,7 @@ class CommitAnchor {
 
   Places places_;
   std::uint64_t commit_ = 0;
-  std::uint64_t root_ = 0;
-  std::uint64_t last_page_ = 0;
+  std::uint64_t meta_hash_ = 0;
   std::uint64_t notes_root_ = 0;
   std::uint64_t random_ = 0;
 };

@@ -13,8 +13,6 @@ namespace piecemark::engine {
 namespace {
 
 // Within a meta record.
-constexpr std::size_t kRootAt = 72 + 40;
-constexpr std::size_t kLastPageAt = 120;
 constexpr std::size_t kCommitAt = 128;
 // Within the record of a mark: checksum and class version come first.
 constexpr std::size_t kMarkRandomAt = kChecksumSize + 1 + sizeof(std::uint64_t);
@@ -23,6 +21,14 @@ constexpr std::size_t kMarkSize = kMarkRandomAt + sizeof(std::uint64_t);
 constexpr std::size_t kTableRootAt = 40;
 
 }  // namespace
+
+std::uint64_t CommitAnchor::hash_of_meta(const char* record) {
+  return record != nullptr ? hash_of({record, lmdb::kMetaSize}) : 0;
+}
+
+CommitFacts CommitGuard::Known::facts() const {
+  return {commit, meta_hash, mark_at != nullptr ? std::optional(random) : std::nullopt};
+}
 
 // Page by page: where the one before is another, the next may lie behind the end of the file.
 bool CommitGuard::Known::is_on_way() const {
@@ -60,6 +66,10 @@ const char* CommitGuard::meta_of(MDB_txn* transaction, std::uint64_t commit) con
   find_pages(transaction);
   const char* const pages = pages_.load(std::memory_order_relaxed);
   if (pages == nullptr) return nullptr;
+  return meta_in(pages, commit);
+}
+
+const char* CommitGuard::meta_in(const char* pages, std::uint64_t commit) const {
   return pages + (commit & 1) * page_size_.load(std::memory_order_relaxed) + lmdb::kHeaderSize;
 }
 
@@ -83,8 +93,7 @@ void CommitGuard::remember(const Known& known) const {
 CommitGuard::Known CommitGuard::look_at(MDB_txn* transaction, std::uint64_t commit, const char* meta) const {
   Known found{.generation = pages_generation_.load(std::memory_order_relaxed),
               .commit = commit,
-              .root = load<std::uint64_t>(meta + kRootAt),
-              .last_page = load<std::uint64_t>(meta + kLastPageAt)};
+              .meta_hash = CommitAnchor::hash_of_meta(meta)};
   if (knows_marks()) look_for_mark(transaction, found);
   return found;
 }
@@ -117,19 +126,29 @@ bool CommitGuard::holds(MDB_txn* transaction, std::uint64_t commit) const {
   if (meta == nullptr) return true;
   if (load<std::uint64_t>(meta + kCommitAt) != commit) return false;
   const auto before = known();
+  if (before && before->commit > commit) return false;  // Numbers only grow.
   if (before && before->commit == commit &&
-      before->generation == pages_generation_.load(std::memory_order_relaxed)) {
-    return load<std::uint64_t>(meta + kRootAt) == before->root &&
-           load<std::uint64_t>(meta + kLastPageAt) == before->last_page && before->is_on_way();
-  }
+      before->generation == pages_generation_.load(std::memory_order_relaxed))
+    return CommitAnchor::hash_of_meta(meta) == before->meta_hash && before->is_on_way();
   const Known found = look_at(transaction, commit, meta);
-  if (shared_ != nullptr && knows_marks()) {
-    const auto told = shared_->last_commit();
-    if (told && told->commit == commit && (found.mark_at == nullptr || told->random != found.random))
-      return false;
-  }
+  if (shared_ != nullptr && knows_marks() && !shared_->may_hold(found.facts())) return false;
   remember(found);
   return true;
+}
+
+void CommitGuard::tell(MDB_txn* transaction, std::uint64_t commit) const {
+  const char* const meta = meta_of(transaction, commit);
+  if (shared_ == nullptr || meta == nullptr) return;
+  const Known found = look_at(transaction, commit, meta);
+  if (found.mark_at != nullptr) shared_->tell({commit, found.random}, found.meta_hash);
+}
+
+void CommitGuard::tell_made(const CommitMark& mark) const {
+  if (shared_ == nullptr) return;
+  const char* const pages = pages_.load(std::memory_order_relaxed);
+  const bool is_mapped =
+      pages != nullptr && pages_generation_.load(std::memory_order_relaxed) == map_.generation();
+  shared_->tell(mark, is_mapped ? CommitAnchor::hash_of_meta(meta_in(pages, mark.commit)) : 0);
 }
 
 bool CommitGuard::holds_later(MDB_txn* transaction, std::uint64_t commit) const {
@@ -141,9 +160,7 @@ CommitAnchor CommitGuard::anchor_of(MDB_txn* transaction, std::uint64_t commit) 
   const char* const meta = meta_of(transaction, commit);
   if (meta == nullptr) return {};
   const Known found = look_at(transaction, commit, meta);
-  return {{.number = meta + kCommitAt,
-           .root = meta + kRootAt,
-           .last_page = meta + kLastPageAt,
+  return {{.meta = meta,
            .later_number = meta_of(transaction, commit + 1) + kCommitAt,
            .notes_root = found.notes_root_at,
            .mark = found.mark_at},

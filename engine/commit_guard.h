@@ -2,10 +2,10 @@
 // it. LMDB would not: it takes the newest commit from the number in the lock file, and would go on from a page that holds
 // something else.
 //
-// There is a mark in the file, random bytes that tell its commits from others of their numbers. A commit keeps it if those
-// who have the file open were told of the commit before, under this mark; else, and every second, it writes a new one. So
-// nobody who opens a copy keeps the mark that he finds, and where two files have a commit of one number and one mark, it is
-// the same commit.
+// There is a mark in the file, random bytes that tell its commits from others of their numbers. A process keeps the mark for
+// commits that it makes one after the other, and writes a new one otherwise, and every second. So no two processes make
+// commits under one mark, whatever they have met; and where two files have a commit of one number and one mark, it is the same
+// commit.
 //
 // A transaction that begins compares, in the map,
 //   - the number of its commit with the one in the meta page it was read from,
@@ -49,6 +49,12 @@ class CommitGuard {
   // killed before it could say so, or that no process has made which has the file open.
   bool holds_later(MDB_txn* transaction, std::uint64_t commit) const;
 
+  // Tells those who have the file open that it holds this commit, from which the transaction has just begun; nothing where
+  // it has no mark. The caller holds the write lock, or shares it.
+  void tell(MDB_txn* transaction, std::uint64_t commit) const;
+  // The same for one that this process has just made, under this mark. The caller is inside the map.
+  void tell_made(const CommitMark& mark) const;
+
   // What a write transaction, which has just begun from this commit, relies on.
   CommitAnchor anchor_of(MDB_txn* transaction, std::uint64_t commit) const;
 
@@ -57,8 +63,7 @@ class CommitGuard {
   struct Known {
     std::uint64_t generation = 0;  // of the map
     std::uint64_t commit = 0;
-    std::uint64_t root = 0;
-    std::uint64_t last_page = 0;
+    std::uint64_t meta_hash = 0;
     // The way to the mark, page by page. Where it lay, it may still lie in a file whose commits have another one by now.
     const char* notes_root_at = nullptr;  // nullptr without a mark
     std::uint64_t notes_root = 0;
@@ -66,10 +71,12 @@ class CommitGuard {
     std::uint64_t random = 0;
 
     bool is_on_way() const;
+    CommitFacts facts() const;
   };
   static constexpr std::size_t kWords = sizeof(Known) / sizeof(std::uint64_t);
 
   const char* meta_of(MDB_txn* transaction, std::uint64_t commit) const;
+  const char* meta_in(const char* pages, std::uint64_t commit) const;
   void find_pages(MDB_txn* transaction) const;
   bool knows_marks() const;
   Known look_at(MDB_txn* transaction, std::uint64_t commit, const char* meta) const;

@@ -66,9 +66,11 @@ std::optional<CommitMark> CommitNotes::write(WriteTransaction& transaction,
   if (unreplaced_commit_.load(std::memory_order_relaxed) + 1 != transaction.id())
     transaction.erase(*table_, kReplacedKey);
   // A mark in every commit would cost it a page.
-  if (!note_time(transaction) && last && last->commit + 1 == transaction.id())
-    return CommitMark{.commit = transaction.id(), .random = last->random};
+  const bool is_due = note_time(transaction);
+  if (!is_due && last && last->commit + 1 == transaction.id() && last->random == own_random_)
+    return CommitMark{.commit = transaction.id(), .random = own_random_};
   const CommitMark mark = new_mark(transaction.id());
+  own_random_ = mark.random;
   std::string record;
   encode_record({table_->name, kMarkKey}, mark, kMarkVersion, record);
   transaction.put(*table_, kMarkKey, record);

@@ -31,7 +31,8 @@ class CommitNotes {
   void note_replacement(WriteTransaction& transaction);
 
   // To be called before a commit that changes something: its mark, which the caller tells others of once it is made.
-  // It is that of the commit before, if the caller can rely on `last`, unless the notes are written anyway.
+  // It is that of the commit before, `last`, if this process has made that under a mark of its own, unless the notes are
+  // written anyway. So no two processes ever make commits under one mark.
   // nullopt without a table.
   std::optional<CommitMark> write(WriteTransaction& transaction, const std::optional<CommitMark>& last);
 
@@ -46,6 +47,7 @@ class CommitNotes {
   std::optional<Table> table_;
   // The commit that is known to have no note of a replacement.
   std::atomic<std::uint64_t> unreplaced_commit_{0};
+  std::uint64_t own_random_ = 0;             // of the last mark of this process; used by one writer at a time
   std::atomic<std::int64_t> noted_time_{0};  // of the last commit that this process has put into the clock
 };
 

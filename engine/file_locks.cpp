@@ -148,6 +148,8 @@ bool FileLocks::acquire(FileLock lock, os::LockMode mode, Deadline deadline, con
 
 void FileLocks::release(FileLock lock) noexcept {
   system_->unlock(descriptor_, region_of(lock));
+  if (os::fork_generation() != fork_generation_)
+    return;  // A forked child does not have the memory of the signal.
   if (signal_.waiters == nullptr || signal_.waiters->load() == 0) return;
   signal_.changes->fetch_add(1);
   system_->wake(*signal_.changes);

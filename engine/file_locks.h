@@ -117,6 +117,7 @@ class FileLocks {
   ProcessIdentity own_;
   LockSystem* system_;
   LockSignal signal_;
+  const std::uint64_t fork_generation_ = os::fork_generation();
 };
 
 }  // namespace piecemark::engine

@@ -89,7 +89,10 @@ class LockFile {
     file_.close();
   }
   // In a forked child, which has closed it.
-  void abandon() { file_.abandon(); }
+  void abandon() {
+    file_.abandon();
+    shared_.abandon();
+  }
   int descriptor() const { return file_.descriptor(); }
 
  private:

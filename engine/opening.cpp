@@ -67,6 +67,7 @@ class Opening {
   std::span<const std::string_view> tables_;
   Deadline deadline_;
   bool reads_copy_ = false;
+  bool shares_write_ = false;  // Nobody commits meanwhile.
 };
 
 namespace {
@@ -91,6 +92,9 @@ void Opening::require_own_lock_table() {
   MDB_txn* const transaction = rooms().map.begin(MDB_RDONLY, "open");
   const std::uint64_t noted = mdb_txn_id(transaction);
   const bool is_held = rooms().guard.holds(transaction, noted);
+  // The first one tells all others what the file holds, before anybody commits.
+  if (shares_write_ && is_held && !rooms().lock_file.shared().has_told())
+    rooms().guard.tell(transaction, noted);
   mdb_txn_abort(transaction);
   MDB_envinfo info{};
   mdb_env_info(rooms().map.handle(), &info);
@@ -258,10 +262,10 @@ void Opening::open_rooms(OpenFiles::Claim& claim) {
 
 void Opening::open_shared() {
   Rooms& rooms = this->rooms();
-  const bool is_walked = share_write();
-  if (is_walked && !rooms.options.trusted) require_sound_pages(rooms.data.file(), rooms.path(), "open");
+  shares_write_ = share_write();
+  if (shares_write_ && !rooms.options.trusted) require_sound_pages(rooms.data.file(), rooms.path(), "open");
   open_map(rooms.path());
-  if (is_walked) rooms.locks->release(FileLock::write);
+  if (shares_write_) rooms.locks->release(FileLock::write);
 }
 
 // While another process writes, it waits only for a moment: an opener with a lock file does without.

@@ -557,6 +557,7 @@ std::error_code SharedMemory::map(const File& file, std::uint64_t offset, std::s
   void* const data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.descriptor(),
                             static_cast<off_t>(offset));
   if (data == MAP_FAILED) return last_error();
+  ::madvise(data, size, MADV_DONTFORK);
   memory = {};
   memory.data_ = data;
   memory.size_ = size;

@@ -178,7 +178,10 @@ class SharedMemory {
   SharedMemory& operator=(SharedMemory&& other) noexcept;
   ~SharedMemory();
 
+  // A forked child does not have it: else it would keep the file open, and its locks.
   static std::error_code map(const File& file, std::uint64_t offset, std::size_t size, SharedMemory& memory);
+  // In a forked child.
+  void abandon() noexcept { data_ = nullptr; }
   void* data() const { return data_; }
 
  private:

@@ -1,5 +1,7 @@
 #include "shared_state.h"
 
+#include <algorithm>
+
 namespace piecemark::engine {
 namespace {
 
@@ -14,9 +16,10 @@ std::error_code SharedState::map(const os::File& lock_file) {
 
 // The count of waiters stays: one that is too high, after a waiter was killed, costs a system call at each release.
 void SharedState::reset() noexcept {
-  words().mark_commit.store(0);
-  words().mark_random.store(0);
+  words().told_commit.store(0);
   words().announced_commit.store(0);
+  for (auto& random : words().random_of) random.store(0);
+  for (auto& hash : words().meta_hash_of) hash.store(0);
   words().magic.store(kMagic);
 }
 
@@ -24,18 +27,35 @@ LockSignal SharedState::lock_signal() const {
   return {.changes = &words().lock_changes, .waiters = &words().lock_waiters};
 }
 
-std::optional<CommitMark> SharedState::last_commit() const noexcept {
-  const CommitMark mark{words().mark_commit.load(std::memory_order_acquire),
-                        words().mark_random.load(std::memory_order_acquire)};
-  if (mark.commit == 0 || words().mark_commit.load(std::memory_order_acquire) != mark.commit)
-    return std::nullopt;
-  return mark;
+void SharedState::announce(const CommitMark& mark) noexcept {
+  words().random_of[mark.commit & 1].store(mark.random);
+  words().meta_hash_of[mark.commit & 1].store(0);
+  words().announced_commit.store(mark.commit);
 }
 
-void SharedState::set_last_commit(const CommitMark& mark) noexcept {
-  words().mark_commit.store(0);
-  words().mark_random.store(mark.random);
-  words().mark_commit.store(mark.commit);
+void SharedState::tell(const CommitMark& mark, std::uint64_t meta_hash) noexcept {
+  words().random_of[mark.commit & 1].store(mark.random);
+  words().meta_hash_of[mark.commit & 1].store(meta_hash);
+  words().told_commit.store(mark.commit);
+}
+
+bool SharedState::may_hold(const CommitFacts& found) const noexcept {
+  for (;;) {
+    const std::uint64_t told = words().told_commit.load();
+    const std::uint64_t announced = words().announced_commit.load();
+    if (told == 0) return true;
+    if (found.commit < told || found.commit > std::max(told, announced)) return false;
+    const std::uint64_t random = words().random_of[found.commit & 1].load();
+    const std::uint64_t meta_hash = words().meta_hash_of[found.commit & 1].load();
+    if (words().told_commit.load() != told || words().announced_commit.load() != announced) continue;
+    return found.random == random && (meta_hash == 0 || found.meta_hash == 0 || meta_hash == found.meta_hash);
+  }
+}
+
+std::optional<CommitMark> SharedState::last_commit() const noexcept {
+  const std::uint64_t told = words().told_commit.load();
+  if (told == 0 || words().announced_commit.load() != told) return std::nullopt;
+  return CommitMark{told, words().random_of[told & 1].load()};
 }
 
 }  // namespace piecemark::engine

@@ -21,32 +21,43 @@ class SharedState {
   // Nothing is shared before.
   std::error_code map(const os::File& lock_file);
   explicit operator bool() const { return memory_.data() != nullptr; }
+  // In a forked child, which has no part in it.
+  void abandon() noexcept { memory_.abandon(); }
   // To be called where nobody else uses the lock file.
   void reset() noexcept;
 
   LockSignal lock_signal() const;
 
-  // The mark of the last commit that was told.
-  std::optional<CommitMark> last_commit() const noexcept;
-  // The caller holds the write lock.
-  void set_last_commit(const CommitMark& mark) noexcept;
+  // Which commit the file holds. There is at most one more that was announced, and it may have been made: a writer that is
+  // killed does not tell of it.
 
-  // The highest number under which a commit was about to be made: what is in the file beyond that, was not made by a process
-  // that has it open.
+  // Before a commit is made. The caller holds the write lock, and the commit before was told.
+  void announce(const CommitMark& mark) noexcept;
+  // That the file holds the commit. The caller holds the write lock, or shares it.
+  void tell(const CommitMark& mark, std::uint64_t meta_hash) noexcept;
+
+  // Whether the file may hold this commit, for all that was told and announced. True where nothing was told.
+  bool may_hold(const CommitFacts& found) const noexcept;
+  // The last commit that was told, if it was announced too, and no other since. One that was not, was there when the first
+  // process opened the file, as it may be in copies of it.
+  std::optional<CommitMark> last_commit() const noexcept;
+  bool has_told() const noexcept { return words().told_commit.load() != 0; }
+  bool has_told(std::uint64_t commit) const noexcept { return words().told_commit.load() == commit; }
+  // What is in the file beyond that, was not made by a process that has it open.
   std::uint64_t announced_commit() const noexcept { return words().announced_commit.load(); }
-  // Before it is made. The caller holds the write lock.
-  void announce_commit(std::uint64_t commit) noexcept { words().announced_commit.store(commit); }
 
  private:
   struct Words {
     std::atomic<std::uint64_t> magic;
     std::atomic<std::uint32_t> lock_changes;
     std::atomic<std::uint32_t> lock_waiters;
-    std::atomic<std::uint64_t> mark_commit;  // 0 while the mark is being written
-    std::atomic<std::uint64_t> mark_random;
+    std::atomic<std::uint64_t> told_commit;  // 0: none
     std::atomic<std::uint64_t> announced_commit;
+    // Of the last even and of the last odd commit, so that those of one stay while the next is announced.
+    std::atomic<std::uint64_t> random_of[2];
+    std::atomic<std::uint64_t> meta_hash_of[2];
   };
-  static_assert(sizeof(Words) == 40, "FORMAT.md describes these bytes.");
+  static_assert(sizeof(Words) == 64, "FORMAT.md describes these bytes.");
 
   Words& words() const { return *static_cast<Words*>(memory_.data()); }
 

@@ -193,6 +193,7 @@ void WriteTransaction::check(int code, const char* attempted) {
 
 void WriteTransaction::require_open() const {
   if (handle_ != nullptr && !is_broken_) {
+    environment_->rooms_->check_usable("write to");
     if (!anchor_.holds()) environment_->rooms_->throw_overwritten("write to");
     if (hold_ == WriterHold::write_lock) environment_->rooms_->write_lock->note_thread();
     return;
@@ -213,6 +214,7 @@ int WriteTransaction::store(const Table& table, Bytes key, Bytes value, unsigned
 // What is erased goes first: its pages can be used again for what is stored.
 void WriteTransaction::apply(const Batch& batch) {
   require_open();
+  PoisonGuard guard(*this);
   for (const Batch::OfTable& of : batch.tables_) {
     const Batch::Changes changes = batch.of(of.table);
     for (const Batch::Change& change : changes) {
@@ -222,6 +224,7 @@ void WriteTransaction::apply(const Batch& batch) {
       if (!change.erases) put(of.table, change.key, change.value);
     }
   }
+  guard.finish();
 }
 
 void WriteTransaction::put(const Table& table, Bytes key, Bytes value) {
@@ -269,6 +272,7 @@ void WriteTransaction::commit(Durability durability) {
                                          {},
                                          "begin a new write transaction and repeat the changes"});
   }
+  environment_->rooms_->check_usable("commit to");
   if (!anchor_.holds()) environment_->rooms_->throw_overwritten("commit to");
   finish(durability, has_written_ ? environment_->rooms_->notes.write(*this, last_told()) : std::nullopt);
 }
@@ -279,7 +283,8 @@ std::optional<CommitMark> WriteTransaction::last_told() const {
   LockFile& lock_file = environment_->rooms_->lock_file;
   if (!lock_file) return std::nullopt;
   const auto last = lock_file.shared().last_commit();
-  return last && anchor_.random() == last->random ? last : std::nullopt;
+  const CommitFacts base = anchor_.facts();
+  return last && last->commit == base.commit && last->random == base.random ? last : std::nullopt;
 }
 
 void WriteTransaction::finish(Durability durability, const std::optional<CommitMark>& mark) {

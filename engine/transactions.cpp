@@ -57,6 +57,7 @@ void Transactions::settle() {
   try {
     MDB_txn* const transaction = rooms_.commits.begin_here();
     const bool is_intact = is_from_last_commit(transaction);
+    if (is_intact) tell_of(transaction);
     mdb_txn_abort(transaction);
     if (!is_intact) rooms_.throw_overwritten("write to");
   } catch (...) {
@@ -82,11 +83,20 @@ MDB_txn* Transactions::begin_writing() {
   for (;;) {
     MDB_txn* const transaction = rooms_.commits.begin();
     const bool is_intact = is_from_last_commit(transaction);
-    if (is_intact && rooms_.tables.are_known(transaction)) return transaction;
+    if (is_intact && rooms_.tables.are_known(transaction)) {
+      tell_of(transaction);
+      return transaction;
+    }
     rooms_.commits.abort(transaction);
     if (!is_intact) rooms_.throw_overwritten("write to");
     rooms_.tables.adopt();
   }
+}
+
+// The writer before may have been killed after its commit, and files may come without a mark.
+void Transactions::tell_of(MDB_txn* transaction) {
+  const std::uint64_t base = mdb_txn_id(transaction) - 1;
+  if (rooms_.lock_file && !rooms_.lock_file.shared().has_told(base)) rooms_.guard.tell(transaction, base);
 }
 
 void Transactions::end_write(MDB_txn* transaction, WriterHold hold) noexcept {
@@ -100,7 +110,8 @@ void Transactions::end_write(MDB_txn* transaction, WriterHold hold) noexcept {
 void Transactions::commit(MDB_txn* transaction, const Commit& commit) {
   if (rooms_.is_forked()) rooms_.check_usable("commit to");
   const std::uint64_t number = mdb_txn_id(transaction);
-  if (rooms_.lock_file) rooms_.lock_file.shared().announce_commit(number);
+  const bool is_told = commit.changes && rooms_.lock_file;
+  if (is_told) rooms_.lock_file.shared().announce(commit.mark.value_or(CommitMark{.commit = number}));
   const std::exception_ptr failure =
       rooms_.commits.commit(transaction, {.durability = commit.durability,
                                           .changes = commit.changes,
@@ -109,7 +120,7 @@ void Transactions::commit(MDB_txn* transaction, const Commit& commit) {
     rooms_.tables.forget_created();
   } else {
     rooms_.tables.keep_created();
-    if (commit.mark && rooms_.lock_file) rooms_.lock_file.shared().set_last_commit(*commit.mark);
+    if (is_told && commit.mark) rooms_.guard.tell_made(*commit.mark);
   }
   rooms_.map.leave();
   if (commit.hold == WriterHold::write_lock) rooms_.write_lock->release();

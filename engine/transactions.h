@@ -37,6 +37,7 @@ class Transactions {
  private:
   bool is_followed_by_strange_commit(MDB_txn* transaction) const;
   bool is_left_behind(MDB_txn* transaction) const;
+  void tell_of(MDB_txn* transaction);
   bool is_from_last_commit(MDB_txn* transaction) const;
 
   Environment::Rooms& rooms_;

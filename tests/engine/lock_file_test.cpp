@@ -40,8 +40,8 @@ class LockFileTest : public ::testing::Test {
 TEST_F(LockFileTest, TheFirstUserResetsTheSharedState) {
   {
     LockFile first = joined();
-    first.shared().announce_commit(7);
-    first.shared().set_last_commit({.commit = 7, .random = 1});
+    first.shared().announce({.commit = 7, .random = 1});
+    first.shared().tell({.commit = 7, .random = 1}, 0);
     LockFile second = joined();
     EXPECT_EQ(second.shared().announced_commit(), 7U);
     first.close();
@@ -55,7 +55,7 @@ TEST_F(LockFileTest, TheFirstUserResetsTheSharedState) {
 
 TEST_F(LockFileTest, WhoUsesItNoMoreIsNoUser) {
   LockFile first = joined();
-  first.shared().announce_commit(7);
+  first.shared().announce({.commit = 7});
   first = LockFile();
   EXPECT_EQ(joined().shared().announced_commit(), 0U);
 }
@@ -86,7 +86,7 @@ TEST_F(LockFileTest, NobodyLosesWhatAnotherUserHasWritten) {
       files[user] = opened();
       opened_by_all.arrive_and_wait();
       const bool is_joined = !files[user].join(deadline_in(1'000));
-      files[user].shared().announce_commit(user + 1);
+      files[user].shared().announce({.commit = user + 1});
       std::this_thread::yield();
       seen[user] = is_joined ? files[user].shared().announced_commit() : 0;
       joined_by_all.arrive_and_wait();

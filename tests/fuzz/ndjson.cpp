@@ -6,6 +6,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace piecemark;
   const fuzz::MemoryFile file(fuzz::text_of(data, size));
   fuzz::read_all_rows<ComponentColumns>({file.path(), text::TextFormat::ndjson});
-  fuzz::read_all_rows<text::DrawingColumns>({file.path(), text::TextFormat::ndjson});
+  fuzz::read_all_rows<DrawingColumns>({file.path(), text::TextFormat::ndjson});
   return 0;
 }
