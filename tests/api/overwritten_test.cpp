@@ -385,5 +385,149 @@ TEST_F(OverwrittenFile, IsNoticedByAllWhoHaveItOpenBeforeAnythingIsWritten) {
   EXPECT_GT(gone_on, 0U) << "equal content";
 }
 
+// What leaves little to tell a foreign file by: each came to be taken for the file that a process had open.
+class ForeignFile : public ::testing::Test {
+ protected:
+  // With as many commits as the other, and other rows.
+  ForeignFile() {
+    make(path_, "F", 0);
+    make(foreign_, "O", 0);
+  }
+
+  void make(const std::string& path, const std::string& mark, int more_commits) {
+    std::filesystem::remove(path);
+    Store store = Store::create(path);
+    for (int i = 0; i <= more_commits; ++i) commit_rows(store, mark, 1);
+  }
+
+  // Every process is refused, whatever it does first, and nothing is written.
+  void expect_noticed(std::initializer_list<StoreProcess*> processes, const std::string& where) const {
+    const std::string before = read_file(path_);
+    for (StoreProcess* process : processes) {
+      EXPECT_TRUE(process->ask("insert Z").starts_with("reopen_needed")) << where;
+      EXPECT_TRUE(process->ask("read").starts_with("reopen_needed")) << where;
+    }
+    EXPECT_EQ(read_file(path_), before) << where;
+  }
+
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_.path("site.pmk");
+  const std::string foreign_ = folder_.path("foreign.pmk");
+};
+
+TEST_F(ForeignFile, IsNoticedWhereNobodyHasCommittedYet) {
+  for (const char* how : {"open_reader ", "open_writer "}) {
+    make(path_, "F", 0);
+    StoreProcess idle;
+    EXPECT_EQ(idle.ask(how + path_), "ok");
+    EXPECT_EQ(idle.ask("read"), "ok F");
+    overwrite(path_, read_file(foreign_), Way::in_place);
+    // Whoever comes new does not make it the file of all, and says who has the other one open.
+    StoreProcess next;
+    EXPECT_TRUE(next.ask("open_writer " + path_).starts_with("unsafe_lock_file")) << how;
+    EXPECT_TRUE(idle.ask("read").starts_with("reopen_needed")) << how;
+    EXPECT_EQ(read_file(path_), read_file(foreign_)) << how;
+  }
+}
+
+TEST_F(ForeignFile, IsNoticedWhereTheMapHasToGrowForIt) {
+  {
+    Store large = Store::open(foreign_);
+    commit_rows(large, "O", 10'000);
+  }
+  make(path_, "F", 1);
+  StoreProcess process;
+  EXPECT_EQ(process.ask("open_writer " + path_), "ok");
+  overwrite(path_, read_file(foreign_), Way::in_place);
+  expect_noticed({&process}, "larger");
+}
+
+// LMDB takes the number of the last commit from whatever file is there when it recovers the mutex of a killed writer.
+TEST_F(ForeignFile, IsNoticedAfterAWriterWasKilled) {
+  for (const int commits_more : {0, 1, 2, 5}) {
+    for (const char* stage : {"begin", "add X 3", "commit"}) {
+      make(path_, "F", 1);
+      make(foreign_, "O", commits_more);
+      StoreProcess survivor;
+      StoreProcess killed;
+      EXPECT_EQ(survivor.ask("open_writer " + path_), "ok");
+      EXPECT_EQ(killed.ask("open_writer " + path_), "ok");
+      EXPECT_EQ(killed.ask("insert A"), "ok");
+      EXPECT_EQ(killed.ask("begin"), "ok");
+      if (stage != std::string("begin")) {
+        EXPECT_EQ(killed.ask("add X 3"), "ok");
+      }
+      if (stage == std::string("commit")) {
+        killed.tell("commit");  // At any point of it.
+        ::usleep(static_cast<useconds_t>(50 * commits_more));
+      }
+      killed.kill();
+      overwrite(path_, read_file(foreign_), Way::in_place);
+      expect_noticed({&survivor}, std::to_string(commits_more) + " " + stage);
+    }
+  }
+}
+
+TEST_F(ForeignFile, IsNoticedAfterACommitWithoutChanges) {
+  StoreProcess writer;
+  StoreProcess reader;
+  EXPECT_EQ(writer.ask("open_writer " + path_), "ok");
+  EXPECT_EQ(reader.ask("open_reader " + path_), "ok");
+  EXPECT_EQ(writer.ask("insert A"), "ok");
+  EXPECT_EQ(reader.ask("read"), "ok A F");
+  std::filesystem::copy_file(path_, folder_.path("copy.pmk"));
+  {
+    Store copy = Store::open(folder_.path("copy.pmk"));
+    commit_rows(copy, "E", 1);
+  }
+  EXPECT_EQ(writer.ask("begin"), "ok");
+  EXPECT_EQ(writer.ask("commit"), "ok");
+  overwrite(path_, read_file(folder_.path("copy.pmk")), Way::in_place);
+  EXPECT_TRUE(reader.ask("read").starts_with("reopen_needed"));
+  expect_noticed({&writer}, "empty commit");
+}
+
+// As while a copy is being written: the beginning is of one file, and the rest of another.
+TEST_F(ForeignFile, IsNoticedByItsMetaPages) {
+  constexpr std::size_t kMetaPages = 2 * 4096;
+  for (const bool has_seen : {false, true}) {
+    for (const int commits : {1, 2, 3}) {
+      make(path_, "F", 0);
+      StoreProcess writer;
+      EXPECT_EQ(writer.ask("open_writer " + path_), "ok");
+      EXPECT_EQ(writer.ask("insert A"), "ok");
+      const std::string copy = folder_.write("copy.pmk", read_file(path_));
+      for (int i = 0; i < commits; ++i) EXPECT_EQ(writer.ask("insert B 3"), "ok");
+      {
+        Store store = Store::open(copy);
+        for (int i = 0; i < commits; ++i) commit_rows(store, "E", 50);
+      }
+      if (has_seen) {
+        EXPECT_TRUE(writer.ask("read").starts_with("ok"));
+      }
+      overwrite(path_, read_file(copy).substr(0, kMetaPages) + read_file(path_).substr(kMetaPages),
+                Way::in_place);
+      expect_noticed({&writer}, std::to_string(commits));
+    }
+  }
+}
+
+TEST_F(ForeignFile, IsNoticedThoughTheLockFileWasRestoredWithIt) {
+  StoreProcess first;
+  StoreProcess second;
+  EXPECT_EQ(first.ask("open_writer " + path_), "ok");
+  EXPECT_EQ(second.ask("open_writer " + path_), "ok");
+  EXPECT_EQ(first.ask("insert A"), "ok");
+  EXPECT_EQ(second.ask("read"), "ok A F");
+  const std::string file = read_file(path_);
+  std::filesystem::copy_file(path_ + "-lock", folder_.path("lock"));
+  EXPECT_EQ(first.ask("insert B"), "ok");
+  EXPECT_EQ(first.ask("insert C"), "ok");
+  EXPECT_EQ(second.ask("read"), "ok A B C F");
+  overwrite(path_, file, Way::in_place);
+  overwrite(path_ + "-lock", read_file(folder_.path("lock")), Way::in_place);
+  expect_noticed({&first, &second}, "with its lock file");
+}
+
 }  // namespace
 }  // namespace piecemark::testing

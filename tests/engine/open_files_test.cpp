@@ -10,6 +10,7 @@
 #include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -276,6 +277,37 @@ TEST_F(OpenFilesTest, AChildForkedWhileAnotherThreadOpensAndClosesCanOpenTheStor
   opener.join();
   const auto environment = open(path_);
   EXPECT_EQ(environment->begin_read().entries(environment->table(0)), 21U);
+}
+
+// What it has inherited and never touched. Where it kept the lock file open, that were still in use, and a file that takes the
+// place of this one would be overwritten.
+TEST_F(OpenFilesTest, AForkedChildIsNoUserOfTheLockFile) {
+  Environment::create(folder_.path("other"), kTables, [](WriteTransaction&) {});
+  std::array<int, 2> over{};
+  ASSERT_EQ(::pipe(over.data()), 0);
+  pid_t child = 0;
+  {
+    const auto opened = open(path_);
+    child = ::fork();
+    if (child == 0) {
+      ::alarm(300);
+      ::close(over[1]);
+      char byte = 0;
+      ::_exit(::read(over[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    WriteTransaction transaction = opened->begin_write();
+    transaction.put(opened->table(0), "key", "value");
+    transaction.commit();
+  }
+  const std::string other = testing::read_file(folder_.path("other"));
+  std::fstream(path_, std::ios::out | std::ios::binary | std::ios::trunc)
+      .write(other.data(), static_cast<std::streamsize>(other.size()));
+  EXPECT_NO_THROW(open(path_));
+  ::close(over[0]);
+  ::close(over[1]);
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 // Wherever the other thread is, a child does not keep a descriptor, and with it a lock that nobody could end.

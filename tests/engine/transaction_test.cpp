@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <fstream>
 
+#include "engine/batch.h"
 #include "engine/environment.h"
 #include "piecemark/error.h"
 #include "tests/support/temporary.h"
@@ -119,6 +121,38 @@ TEST_F(TransactionTest, EndedTransactionRefusesEveryCall) {
   transaction.commit();
   EXPECT_EQ(error_of([&] { transaction.put(table(), "a", "1"); }), ErrorCode::invalid_use);
   EXPECT_EQ(error_of([&] { transaction.commit(); }), ErrorCode::invalid_use);
+}
+
+// What the file was overwritten with may be gone again by then.
+TEST_F(TransactionTest, WhatMetAnOverwrittenFileIsNotCommitted) {
+  const std::string path = folder_.path("store");
+  {
+    WriteTransaction transaction = environment_->begin_write();
+    transaction.put(table(), "a", "1");
+    transaction.commit();
+  }
+  const std::string before = testing::read_file(path);
+  WriteTransaction transaction = environment_->begin_write();
+  Batch batch;
+  const auto put = [&](std::string_view key) {
+    batch.clear();
+    batch.put(table(), key) = "2";
+    transaction.apply(batch);
+  };
+  put("b");
+  const auto overwrite = [&](const std::string& bytes) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  };
+  std::string other = before;
+  constexpr std::size_t kPage = 4096;
+  other.replace(0, 2 * kPage, std::string(2 * kPage, '\0'));
+  overwrite(other);
+  EXPECT_EQ(error_of([&] { put("c"); }), ErrorCode::reopen_needed);
+  overwrite(before);
+  EXPECT_EQ(error_of([&] { put("d"); }), ErrorCode::reopen_needed);
+  EXPECT_EQ(error_of([&] { transaction.commit(); }), ErrorCode::reopen_needed);
+  EXPECT_EQ(testing::read_file(path), before);
 }
 
 TEST_F(TransactionTest, SnapshotMovesBetweenVariables) {
