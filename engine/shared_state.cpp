@@ -33,6 +33,10 @@ void SharedState::announce(const CommitMark& mark) noexcept {
   words().announced_commit.store(mark.commit);
 }
 
+void SharedState::announce_without_mark(std::uint64_t commit) noexcept {
+  announce({commit, words().random_of[(commit - 1) & 1].load()});
+}
+
 void SharedState::tell(const CommitMark& mark, std::uint64_t meta_hash) noexcept {
   words().random_of[mark.commit & 1].store(mark.random);
   words().meta_hash_of[mark.commit & 1].store(meta_hash);

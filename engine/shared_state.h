@@ -33,6 +33,8 @@ class SharedState {
 
   // Before a commit is made. The caller holds the write lock, and the commit before was told.
   void announce(const CommitMark& mark) noexcept;
+  // The same for one that leaves the mark of the commit before.
+  void announce_without_mark(std::uint64_t commit) noexcept;
   // That the file holds the commit. The caller holds the write lock, or shares it.
   void tell(const CommitMark& mark, std::uint64_t meta_hash) noexcept;
 

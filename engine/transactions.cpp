@@ -111,7 +111,10 @@ void Transactions::commit(MDB_txn* transaction, const Commit& commit) {
   if (rooms_.is_forked()) rooms_.check_usable("commit to");
   const std::uint64_t number = mdb_txn_id(transaction);
   const bool is_told = commit.changes && rooms_.lock_file;
-  if (is_told) rooms_.lock_file.shared().announce(commit.mark.value_or(CommitMark{.commit = number}));
+  if (is_told) {
+    SharedState& shared = rooms_.lock_file.shared();
+    commit.mark ? shared.announce(*commit.mark) : shared.announce_without_mark(number);
+  }
   const std::exception_ptr failure =
       rooms_.commits.commit(transaction, {.durability = commit.durability,
                                           .changes = commit.changes,
