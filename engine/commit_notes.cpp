@@ -67,10 +67,11 @@ std::optional<CommitMark> CommitNotes::write(WriteTransaction& transaction,
     transaction.erase(*table_, kReplacedKey);
   // A mark in every commit would cost it a page.
   const bool is_due = note_time(transaction);
-  if (!is_due && last && last->commit + 1 == transaction.id() && last->random == own_random_)
-    return CommitMark{.commit = transaction.id(), .random = own_random_};
+  if (!is_due && last && last->commit + 1 == transaction.id() &&
+      last->random == own_random_.load(std::memory_order_relaxed))
+    return CommitMark{.commit = transaction.id(), .random = last->random};
   const CommitMark mark = new_mark(transaction.id());
-  own_random_ = mark.random;
+  own_random_.store(mark.random, std::memory_order_relaxed);
   std::string record;
   encode_record({table_->name, kMarkKey}, mark, kMarkVersion, record);
   transaction.put(*table_, kMarkKey, record);

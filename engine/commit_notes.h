@@ -47,8 +47,8 @@ class CommitNotes {
   std::optional<Table> table_;
   // The commit that is known to have no note of a replacement.
   std::atomic<std::uint64_t> unreplaced_commit_{0};
-  std::uint64_t own_random_ = 0;             // of the last mark of this process; used by one writer at a time
-  std::atomic<std::int64_t> noted_time_{0};  // of the last commit that this process has put into the clock
+  std::atomic<std::uint64_t> own_random_{0};  // of the last mark of this process
+  std::atomic<std::int64_t> noted_time_{0};   // of the last commit that this process has put into the clock
 };
 
 }  // namespace piecemark::engine
