@@ -54,6 +54,7 @@ class CommitAnchor {
     return {commit_, meta_hash_, places_.mark != nullptr ? std::optional(random_) : std::nullopt};
   }
 
+  // Of the record in a meta page; 0 for nullptr.
   static std::uint64_t hash_of_meta(const char* record);
 
  private:

@@ -12,23 +12,11 @@
 namespace piecemark::engine {
 namespace {
 
-// Within a meta record.
-constexpr std::size_t kCommitAt = 128;
 // Within the record of a mark: checksum and class version come first.
 constexpr std::size_t kMarkRandomAt = kChecksumSize + 1 + sizeof(std::uint64_t);
 constexpr std::size_t kMarkSize = kMarkRandomAt + sizeof(std::uint64_t);
-// Within the record of a table.
-constexpr std::size_t kTableRootAt = 40;
 
 }  // namespace
-
-std::uint64_t CommitAnchor::hash_of_meta(const char* record) {
-  return record != nullptr ? hash_of({record, lmdb::kMetaSize}) : 0;
-}
-
-CommitFacts CommitGuard::Known::facts() const {
-  return {commit, meta_hash, mark_at != nullptr ? std::optional(random) : std::nullopt};
-}
 
 // Page by page: where the one before is another, the next may lie behind the end of the file.
 bool CommitGuard::Known::is_on_way() const {
@@ -111,7 +99,7 @@ void CommitGuard::look_for_mark(MDB_txn* transaction, Known& found) const {
       lmdb::load_tree(static_cast<const char*>(table.mv_data)).depth != 1 ||
       mdb_get(transaction, notes_->handle, &key, &mark) != MDB_SUCCESS || mark.mv_size != kMarkSize)
     return;
-  found.notes_root_at = static_cast<const char*>(table.mv_data) + kTableRootAt;
+  found.notes_root_at = static_cast<const char*>(table.mv_data) + lmdb::kTreeRootAt;
   found.notes_root = load<std::uint64_t>(found.notes_root_at);
   found.mark_at = static_cast<const char*>(mark.mv_data) + kMarkRandomAt;
   found.random = load<std::uint64_t>(found.mark_at);
@@ -124,14 +112,22 @@ bool CommitGuard::knows_marks() const {
 bool CommitGuard::holds(MDB_txn* transaction, std::uint64_t commit) const {
   const char* const meta = meta_of(transaction, commit);
   if (meta == nullptr) return true;
-  if (load<std::uint64_t>(meta + kCommitAt) != commit) return false;
+  if (load<std::uint64_t>(meta + lmdb::kMetaTransactionAt) != commit) return false;
   const auto before = known();
   if (before && before->commit > commit) return false;  // Numbers only grow.
   if (before && before->commit == commit &&
       before->generation == pages_generation_.load(std::memory_order_relaxed))
     return CommitAnchor::hash_of_meta(meta) == before->meta_hash && before->is_on_way();
+  CommitFacts expected;
+  if (shared_ != nullptr && knows_marks()) {
+    const auto told = shared_->expected(commit);
+    if (!told) return false;
+    expected = *told;
+  }
+  // Before anything is looked up by way of that page.
+  if (expected.meta_hash != 0 && CommitAnchor::hash_of_meta(meta) != expected.meta_hash) return false;
   const Known found = look_at(transaction, commit, meta);
-  if (shared_ != nullptr && knows_marks() && !shared_->may_hold(found.facts())) return false;
+  if (expected.random && (found.mark_at == nullptr || found.random != *expected.random)) return false;
   remember(found);
   return true;
 }
@@ -153,7 +149,7 @@ void CommitGuard::tell_made(const CommitMark& mark) const {
 
 bool CommitGuard::holds_later(MDB_txn* transaction, std::uint64_t commit) const {
   const char* const meta = meta_of(transaction, commit + 1);
-  return meta != nullptr && load<std::uint64_t>(meta + kCommitAt) > commit;
+  return meta != nullptr && load<std::uint64_t>(meta + lmdb::kMetaTransactionAt) > commit;
 }
 
 CommitAnchor CommitGuard::anchor_of(MDB_txn* transaction, std::uint64_t commit) const {
@@ -161,7 +157,7 @@ CommitAnchor CommitGuard::anchor_of(MDB_txn* transaction, std::uint64_t commit) 
   if (meta == nullptr) return {};
   const Known found = look_at(transaction, commit, meta);
   return {{.meta = meta,
-           .later_number = meta_of(transaction, commit + 1) + kCommitAt,
+           .later_number = meta_of(transaction, commit + 1) + lmdb::kMetaTransactionAt,
            .notes_root = found.notes_root_at,
            .mark = found.mark_at},
           commit};

@@ -71,7 +71,6 @@ class CommitGuard {
     std::uint64_t random = 0;
 
     bool is_on_way() const;
-    CommitFacts facts() const;
   };
   static constexpr std::size_t kWords = sizeof(Known) / sizeof(std::uint64_t);
 

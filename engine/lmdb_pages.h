@@ -23,7 +23,9 @@ namespace piecemark::engine::lmdb {
 
 inline constexpr std::size_t kHeaderSize = 16;
 inline constexpr std::size_t kMetaSize = 136;
+inline constexpr std::size_t kMetaTransactionAt = 128;
 inline constexpr std::size_t kTreeSize = 48;
+inline constexpr std::size_t kTreeRootAt = 40;
 inline constexpr std::size_t kNodeHeaderSize = 8;
 inline constexpr std::size_t kKeySizeMax = 511;
 inline constexpr std::uint32_t kMagic = 0xBEEFC0DE;
@@ -94,7 +96,7 @@ inline Tree load_tree(const char* from) {
       .leaf_pages = load<std::uint64_t>(from + 16),
       .overflow_pages = load<std::uint64_t>(from + 24),
       .entries = load<std::uint64_t>(from + 32),
-      .root = load<std::uint64_t>(from + 40),
+      .root = load<std::uint64_t>(from + kTreeRootAt),
   };
 }
 
@@ -118,7 +120,7 @@ inline Meta load_meta(const char* from) {
       .free = load_tree(from + 24),
       .main = load_tree(from + 72),
       .last_page = load<std::uint64_t>(from + 120),
-      .transaction = load<std::uint64_t>(from + 128),
+      .transaction = load<std::uint64_t>(from + kMetaTransactionAt),
   };
 }
 

@@ -93,7 +93,7 @@ void Opening::require_own_lock_table() {
   const std::uint64_t noted = mdb_txn_id(transaction);
   const bool is_held = rooms().guard.holds(transaction, noted);
   // The first one tells all others what the file holds, before anybody commits.
-  if (shares_write_ && is_held && !rooms().lock_file.shared().has_told())
+  if (shares_write_ && is_held && rooms().lock_file.shared().told_commit() == 0)
     rooms().guard.tell(transaction, noted);
   mdb_txn_abort(transaction);
   MDB_envinfo info{};

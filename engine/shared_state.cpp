@@ -43,16 +43,15 @@ void SharedState::tell(const CommitMark& mark, std::uint64_t meta_hash) noexcept
   words().told_commit.store(mark.commit);
 }
 
-bool SharedState::may_hold(const CommitFacts& found) const noexcept {
+std::optional<CommitFacts> SharedState::expected(std::uint64_t commit) const noexcept {
   for (;;) {
     const std::uint64_t told = words().told_commit.load();
     const std::uint64_t announced = words().announced_commit.load();
-    if (told == 0) return true;
-    if (found.commit < told || found.commit > std::max(told, announced)) return false;
-    const std::uint64_t random = words().random_of[found.commit & 1].load();
-    const std::uint64_t meta_hash = words().meta_hash_of[found.commit & 1].load();
-    if (words().told_commit.load() != told || words().announced_commit.load() != announced) continue;
-    return found.random == random && (meta_hash == 0 || found.meta_hash == 0 || meta_hash == found.meta_hash);
+    if (told == 0) return CommitFacts{.commit = commit};
+    if (commit < told || commit > std::max(told, announced)) return std::nullopt;
+    const CommitFacts facts{commit, words().meta_hash_of[commit & 1].load(),
+                            words().random_of[commit & 1].load()};
+    if (words().told_commit.load() == told && words().announced_commit.load() == announced) return facts;
   }
 }
 

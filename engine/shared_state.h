@@ -38,13 +38,14 @@ class SharedState {
   // That the file holds the commit. The caller holds the write lock, or shares it.
   void tell(const CommitMark& mark, std::uint64_t meta_hash) noexcept;
 
-  // Whether the file may hold this commit, for all that was told and announced. True where nothing was told.
-  bool may_hold(const CommitFacts& found) const noexcept;
+  // What the file holds of this commit, as far as it is known; nullopt where it cannot hold it. Nothing is known where nothing
+  // was told.
+  std::optional<CommitFacts> expected(std::uint64_t commit) const noexcept;
   // The last commit that was told, if it was announced too, and no other since. One that was not, was there when the first
   // process opened the file, as it may be in copies of it.
   std::optional<CommitMark> last_commit() const noexcept;
-  bool has_told() const noexcept { return words().told_commit.load() != 0; }
-  bool has_told(std::uint64_t commit) const noexcept { return words().told_commit.load() == commit; }
+  // 0: none
+  std::uint64_t told_commit() const noexcept { return words().told_commit.load(); }
   // What is in the file beyond that, was not made by a process that has it open.
   std::uint64_t announced_commit() const noexcept { return words().announced_commit.load(); }
 

@@ -81,8 +81,9 @@ bool TableHandles::try_open(MDB_txn* transaction, const std::string& name, unsig
 }
 
 // No other transaction opens tables meanwhile: what one would have to open is there before this one began.
-void TableHandles::create_missing(MDB_txn* transaction) {
+bool TableHandles::create_missing(MDB_txn* transaction) {
   const std::lock_guard lock(mutex_);
+  bool is_any_created = false;
   for (NamedTable& table : tables_) {
     if (table.handle != Table::kMissing) continue;
     MDB_dbi handle = 0;
@@ -90,7 +91,9 @@ void TableHandles::create_missing(MDB_txn* transaction) {
           "cannot write to '" + path_ + "'", path_);
     table.is_created = true;
     table.handle = handle;
+    is_any_created = true;
   }
+  return is_any_created;
 }
 
 void TableHandles::keep_created() noexcept {

@@ -35,8 +35,8 @@ class TableHandles {
   // Opens the tables that are there and have no handle yet. The caller is inside the map.
   void adopt();
 
-  // In the write transaction; its end keeps or forgets them.
-  void create_missing(MDB_txn* transaction);
+  // In the write transaction; its end keeps or forgets them. False where none is missing.
+  bool create_missing(MDB_txn* transaction);
   void keep_created() noexcept;
   void forget_created() noexcept;
 

@@ -239,8 +239,9 @@ bool WriteTransaction::insert(const Table& table, Bytes key, Bytes value) {
 }
 
 bool WriteTransaction::erase(const Table& table, Bytes key) {
+  require_open();
   MDB_val wanted = to_value(key);
-  const int code = is_broken_ ? MDB_BAD_TXN : mdb_del(handle_, table.handle, &wanted, nullptr);
+  const int code = mdb_del(handle_, table.handle, &wanted, nullptr);
   if (code == MDB_NOTFOUND) return false;
   check(code, "delete from");
   return true;
@@ -256,13 +257,15 @@ void WriteTransaction::erase_prefix(const Table& table, Bytes prefix) {
 }
 
 void WriteTransaction::clear(const Table& table) {
-  check(is_broken_ ? MDB_BAD_TXN : mdb_drop(handle_, table.handle, 0), "delete from");
+  require_open();
+  check(mdb_drop(handle_, table.handle, 0), "delete from");
 }
 
 void WriteTransaction::create_missing_tables() {
   require_open();
-  environment_->rooms_->tables.create_missing(handle_);
-  has_written_ = true;
+  PoisonGuard guard(*this);
+  if (environment_->rooms_->tables.create_missing(handle_)) has_written_ = true;
+  guard.finish();
 }
 
 void WriteTransaction::commit(Durability durability) {

@@ -96,7 +96,8 @@ MDB_txn* Transactions::begin_writing() {
 // The writer before may have been killed after its commit, and files may come without a mark.
 void Transactions::tell_of(MDB_txn* transaction) {
   const std::uint64_t base = mdb_txn_id(transaction) - 1;
-  if (rooms_.lock_file && !rooms_.lock_file.shared().has_told(base)) rooms_.guard.tell(transaction, base);
+  if (rooms_.lock_file && rooms_.lock_file.shared().told_commit() != base)
+    rooms_.guard.tell(transaction, base);
 }
 
 void Transactions::end_write(MDB_txn* transaction, WriterHold hold) noexcept {

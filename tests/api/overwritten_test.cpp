@@ -400,6 +400,10 @@ class ForeignFile : public ::testing::Test {
     for (int i = 0; i <= more_commits; ++i) commit_rows(store, mark, 1);
   }
 
+  static void expect_done(StoreProcess& process, std::initializer_list<std::string> commands) {
+    for (const std::string& command : commands) EXPECT_EQ(process.ask(command), "ok") << command;
+  }
+
   // Every process is refused, whatever it does first, and nothing is written.
   void expect_noticed(std::initializer_list<StoreProcess*> processes, const std::string& where) const {
     const std::string before = read_file(path_);
@@ -450,13 +454,9 @@ TEST_F(ForeignFile, IsNoticedAfterAWriterWasKilled) {
       make(foreign_, "O", commits_more);
       StoreProcess survivor;
       StoreProcess killed;
-      EXPECT_EQ(survivor.ask("open_writer " + path_), "ok");
-      EXPECT_EQ(killed.ask("open_writer " + path_), "ok");
-      EXPECT_EQ(killed.ask("insert A"), "ok");
-      EXPECT_EQ(killed.ask("begin"), "ok");
-      if (stage != std::string("begin")) {
-        EXPECT_EQ(killed.ask("add X 3"), "ok");
-      }
+      expect_done(survivor, {"open_writer " + path_});
+      expect_done(killed, {"open_writer " + path_, "insert A", "begin"});
+      if (stage != std::string("begin")) expect_done(killed, {"add X 3"});
       if (stage == std::string("commit")) {
         killed.tell("commit");  // At any point of it.
         ::usleep(static_cast<useconds_t>(50 * commits_more));
@@ -471,17 +471,16 @@ TEST_F(ForeignFile, IsNoticedAfterAWriterWasKilled) {
 TEST_F(ForeignFile, IsNoticedAfterACommitWithoutChanges) {
   StoreProcess writer;
   StoreProcess reader;
-  EXPECT_EQ(writer.ask("open_writer " + path_), "ok");
-  EXPECT_EQ(reader.ask("open_reader " + path_), "ok");
-  EXPECT_EQ(writer.ask("insert A"), "ok");
+  expect_done(writer, {"open_writer " + path_});
+  expect_done(reader, {"open_reader " + path_});
+  expect_done(writer, {"insert A"});
   EXPECT_EQ(reader.ask("read"), "ok A F");
   std::filesystem::copy_file(path_, folder_.path("copy.pmk"));
   {
     Store copy = Store::open(folder_.path("copy.pmk"));
     commit_rows(copy, "E", 1);
   }
-  EXPECT_EQ(writer.ask("begin"), "ok");
-  EXPECT_EQ(writer.ask("commit"), "ok");
+  expect_done(writer, {"begin", "commit"});
   overwrite(path_, read_file(folder_.path("copy.pmk")), Way::in_place);
   EXPECT_TRUE(reader.ask("read").starts_with("reopen_needed"));
   expect_noticed({&writer}, "empty commit");
@@ -494,10 +493,9 @@ TEST_F(ForeignFile, IsNoticedByItsMetaPages) {
     for (const int commits : {1, 2, 3}) {
       make(path_, "F", 0);
       StoreProcess writer;
-      EXPECT_EQ(writer.ask("open_writer " + path_), "ok");
-      EXPECT_EQ(writer.ask("insert A"), "ok");
+      expect_done(writer, {"open_writer " + path_, "insert A"});
       const std::string copy = folder_.write("copy.pmk", read_file(path_));
-      for (int i = 0; i < commits; ++i) EXPECT_EQ(writer.ask("insert B 3"), "ok");
+      for (int i = 0; i < commits; ++i) expect_done(writer, {"insert B 3"});
       {
         Store store = Store::open(copy);
         for (int i = 0; i < commits; ++i) commit_rows(store, "E", 50);
@@ -515,14 +513,12 @@ TEST_F(ForeignFile, IsNoticedByItsMetaPages) {
 TEST_F(ForeignFile, IsNoticedThoughTheLockFileWasRestoredWithIt) {
   StoreProcess first;
   StoreProcess second;
-  EXPECT_EQ(first.ask("open_writer " + path_), "ok");
-  EXPECT_EQ(second.ask("open_writer " + path_), "ok");
-  EXPECT_EQ(first.ask("insert A"), "ok");
+  for (StoreProcess* process : {&first, &second}) expect_done(*process, {"open_writer " + path_});
+  expect_done(first, {"insert A"});
   EXPECT_EQ(second.ask("read"), "ok A F");
   const std::string file = read_file(path_);
   std::filesystem::copy_file(path_ + "-lock", folder_.path("lock"));
-  EXPECT_EQ(first.ask("insert B"), "ok");
-  EXPECT_EQ(first.ask("insert C"), "ok");
+  expect_done(first, {"insert B", "insert C"});
   EXPECT_EQ(second.ask("read"), "ok A B C F");
   overwrite(path_, file, Way::in_place);
   overwrite(path_ + "-lock", read_file(folder_.path("lock")), Way::in_place);

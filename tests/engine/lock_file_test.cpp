@@ -53,6 +53,34 @@ TEST_F(LockFileTest, TheFirstUserResetsTheSharedState) {
   EXPECT_EQ(next.shared().last_commit(), std::nullopt);
 }
 
+TEST_F(LockFileTest, TheSharedStateExpectsWhatWasToldOrAnnounced) {
+  LockFile file = joined();
+  SharedState& shared = file.shared();
+  const auto random_of = [&](std::uint64_t commit) -> std::optional<std::uint64_t> {
+    const auto expected = shared.expected(commit);
+    return expected ? expected->random.value_or(0) : std::optional<std::uint64_t>();
+  };
+  EXPECT_EQ(random_of(5), 0U) << "nothing was told";
+  shared.tell({.commit = 7, .random = 70}, 700);
+  EXPECT_EQ(random_of(6), std::nullopt);
+  EXPECT_EQ(random_of(7), 70U);
+  EXPECT_EQ(shared.expected(7)->meta_hash, 700U);
+  EXPECT_EQ(random_of(8), std::nullopt) << "nobody was about to make it";
+  EXPECT_EQ(shared.last_commit(), std::nullopt) << "it was there when the file was opened";
+  shared.announce({.commit = 8, .random = 80});
+  EXPECT_EQ(random_of(7), 70U);
+  EXPECT_EQ(random_of(8), 80U);
+  EXPECT_EQ(shared.expected(8)->meta_hash, 0U) << "its meta page is not written yet";
+  shared.announce({.commit = 8, .random = 81});  // After one that failed.
+  EXPECT_EQ(random_of(8), 81U);
+  shared.tell({.commit = 8, .random = 81}, 800);
+  EXPECT_EQ(random_of(7), std::nullopt);
+  EXPECT_EQ(shared.last_commit(), (CommitMark{.commit = 8, .random = 81}));
+  shared.announce_without_mark(9);
+  EXPECT_EQ(random_of(9), 81U);
+  EXPECT_EQ(shared.last_commit(), std::nullopt) << "another one was announced";
+}
+
 TEST_F(LockFileTest, WhoUsesItNoMoreIsNoUser) {
   LockFile first = joined();
   first.shared().announce({.commit = 7});

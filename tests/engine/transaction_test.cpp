@@ -148,7 +148,9 @@ TEST_F(TransactionTest, WhatMetAnOverwrittenFileIsNotCommitted) {
   constexpr std::size_t kPage = 4096;
   other.replace(0, 2 * kPage, std::string(2 * kPage, '\0'));
   overwrite(other);
+  EXPECT_EQ(error_of([&] { transaction.erase(table(), "a"); }), ErrorCode::reopen_needed);
   EXPECT_EQ(error_of([&] { put("c"); }), ErrorCode::reopen_needed);
+  EXPECT_EQ(error_of([&] { transaction.clear(table()); }), ErrorCode::reopen_needed);
   overwrite(before);
   EXPECT_EQ(error_of([&] { put("d"); }), ErrorCode::reopen_needed);
   EXPECT_EQ(error_of([&] { transaction.commit(); }), ErrorCode::reopen_needed);
