@@ -51,10 +51,6 @@ bool have_sense(unsigned flags) {
 constexpr std::size_t kFlagsAt = sizeof(Uuid);
 constexpr std::size_t kFieldsAt = kFlagsAt + sizeof(std::uint16_t);
 
-std::uint32_t check_of(Bytes row) {
-  return static_cast<std::uint32_t>(engine::xxh3(row));
-}
-
 // How many bytes the fields before instance_identifier and bounding_box take.
 std::size_t fixed_size_of(unsigned flags) {
   const auto bytes_if = [&](Flag flag, std::size_t bytes) { return (flags & flag) != 0 ? bytes : 0; };
@@ -140,6 +136,10 @@ std::uint32_t cut(std::uint64_t hash, unsigned bits) {
 
 }  // namespace
 
+std::uint32_t block_check_of(Bytes row) {
+  return static_cast<std::uint32_t>(engine::xxh3(row));
+}
+
 RowHash RowHasher::of_mark(std::string_view piece_mark) const {
   return RowHash{cut(engine::xxh3(piece_mark), bits)} << 32;
 }
@@ -179,9 +179,7 @@ std::size_t Block::lower_bound(RowHash hash) const {
 }
 
 std::uint16_t Block::start_of(std::size_t row) const {
-  constexpr std::size_t kBytesBefore = sizeof(RowHash) + sizeof(std::uint32_t);
-  return load<std::uint16_t>(bytes_.data() + kBlockHashesAt + count_ * kBytesBefore +
-                             row * sizeof(std::uint16_t));
+  return load<std::uint16_t>(bytes_.data() + block_start_at(count_, row));
 }
 
 Bytes Block::row_bytes(std::size_t row) const {
@@ -199,7 +197,7 @@ Bytes Block::id(std::size_t row) const {
 void Block::read(std::size_t row, ComponentRow& to) const {
   const Bytes bytes = row_bytes(row);
   const std::size_t check_at = kBlockHashesAt + count_ * sizeof(RowHash) + row * sizeof(std::uint32_t);
-  if (load<std::uint32_t>(bytes_.data() + check_at) != check_of(bytes)) {
+  if (load<std::uint32_t>(bytes_.data() + check_at) != block_check_of(bytes)) {
     throw_corrupt_row("a row that fails its checksum", bytes);
   }
   const unsigned flags = load<std::uint16_t>(bytes.data() + kFlagsAt);
@@ -334,7 +332,7 @@ bool BlockBuilder::add(const HashedRow& row, std::size_t capacity) {
     return false;
   }
   hashes_.push_back(row.hash);
-  checks_.push_back(check_of(Bytes(rows_).substr(rows_size)));
+  checks_.push_back(block_check_of(Bytes(rows_).substr(rows_size)));
   starts_.push_back(rows_size);
   return true;
 }

@@ -35,6 +35,15 @@ inline constexpr std::size_t kBlockCapacity = 4080;
 inline constexpr std::size_t kBlockCountAt = 8;
 inline constexpr std::size_t kBlockTextsEndAt = 10;
 inline constexpr std::size_t kBlockHashesAt = 12;
+// Of one of so many rows.
+inline constexpr std::size_t block_check_at(std::size_t count, std::size_t row) {
+  return kBlockHashesAt + count * sizeof(std::uint64_t) + row * sizeof(std::uint32_t);
+}
+inline constexpr std::size_t block_start_at(std::size_t count, std::size_t row) {
+  return block_check_at(count, count) + row * sizeof(std::uint16_t);
+}
+// The check of a row, of its bytes.
+std::uint32_t block_check_of(engine::Bytes row);
 
 // What rows of a drawing are sorted by, before their ids: hash of the mark in the high half, of the instance in the low
 // one. The highest bit is 0.

@@ -5,6 +5,7 @@
 
 #include "engine/bytes.h"
 #include "engine/hash.h"
+#include "piecemark/error.h"
 
 namespace piecemark::index {
 namespace {
@@ -48,27 +49,61 @@ Uuid IdBlock::first_id(std::size_t group) const {
   return engine::uuid_from(bytes_.substr(kDirectoryAt + group * sizeof(Uuid)));
 }
 
-IdBlock::Group IdBlock::group(std::size_t at) const {
+// Of the group behind the last one, the end of the block.
+std::size_t IdBlock::start_of(std::size_t group) const {
+  const char* const starts = bytes_.data() + kDirectoryAt + groups_ * (sizeof(Uuid) + sizeof(std::uint32_t));
+  return group < groups_ ? load<std::uint16_t>(starts + group * sizeof(std::uint16_t)) : bytes_.size();
+}
+
+bool IdBlock::holds_check(std::size_t group, Bytes bytes) const {
   const char* const checks = bytes_.data() + kDirectoryAt + groups_ * sizeof(Uuid);
-  const char* const starts = checks + groups_ * sizeof(std::uint32_t);
-  const auto start_of = [&](std::size_t group) -> std::size_t {
-    return group < groups_ ? load<std::uint16_t>(starts + group * sizeof(std::uint16_t)) : bytes_.size();
-  };
-  const std::size_t start = start_of(at);
-  const std::size_t end = start_of(at + 1);
-  if (start >= end || end > bytes_.size() || end - start < kIdsAt) {
-    throw_corrupt("ids that lie outside of their block");
-  }
-  const Bytes bytes = bytes_.substr(start, end - start);
-  if (load<std::uint32_t>(checks + at * sizeof(std::uint32_t)) != check_of(bytes)) {
-    throw_corrupt("ids that fail their checksum");
-  }
+  return load<std::uint32_t>(checks + group * sizeof(std::uint32_t)) == check_of(bytes);
+}
+
+// The group that some bytes begin with.
+std::optional<IdBlock::Group> IdBlock::group_in(Bytes bytes) {
+  if (bytes.size() < kIdsAt) return std::nullopt;
   const Group group{static_cast<unsigned char>(bytes[0]), static_cast<unsigned char>(bytes[1]),
                     bytes.data() + kIdsAt};
-  if (group.count == 0 || bytes.size() != size_of_group(group.count, group.drawings)) {
+  if (group.count == 0 || bytes.size() < size_of_group(group.count, group.drawings)) return std::nullopt;
+  return group;
+}
+
+IdBlock::Group IdBlock::group(std::size_t at) const {
+  const std::size_t start = start_of(at);
+  const std::size_t end = start_of(at + 1);
+  if (start >= end || end > bytes_.size()) throw_corrupt("ids that lie outside of their block");
+  const Bytes bytes = bytes_.substr(start, end - start);
+  if (!holds_check(at, bytes)) throw_corrupt("ids that fail their checksum");
+  const auto group = group_in(bytes);
+  if (!group || bytes.size() != size_of_group(group->count, group->drawings)) {
     throw_corrupt("ids that have no sense");
   }
-  return group;
+  return *group;
+}
+
+bool IdBlock::read_without_key(Bytes bytes, const std::function<void(const IdEntry&)>& visit) {
+  if (bytes.size() < kDirectoryAt) return false;
+  const std::size_t groups = load<std::uint16_t>(bytes.data() + kGroupsAt);
+  if (kDirectoryAt + groups * kBytesOfGroup > bytes.size()) return false;
+  const IdBlock block(bytes, groups);
+  bool has_any = false;
+  for (std::size_t at = 0; at < groups; ++at) {
+    const Bytes from = bytes.substr(std::min(block.start_of(at), bytes.size()));
+    const auto group = group_in(from);
+    if (!group || !block.holds_check(at, from.substr(0, size_of_group(group->count, group->drawings)))) {
+      continue;
+    }
+    has_any = true;
+    for (std::size_t i = 0; i < group->count; ++i) {
+      try {
+        visit(block.entry(*group, i));
+      } catch (const Error&) {
+        break;
+      }
+    }
+  }
+  return has_any;
 }
 
 IdEntry IdBlock::entry(const Group& group, std::size_t at) const {

@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,7 +55,13 @@ class IdBlock {
   // Errors  corrupt_record
   void read(std::vector<IdEntry>& entries) const;
 
+  // Gives the entries of the groups that hold their checks to `visit`, of a block whose key is lost, with bytes of no
+  // account behind it. Nothing binds them to this table. False for bytes that hold no such group.
+  static bool read_without_key(engine::Bytes bytes, const std::function<void(const IdEntry&)>& visit);
+
  private:
+  IdBlock(engine::Bytes bytes, std::size_t groups) : place_{}, bytes_(bytes), groups_(groups) {}
+
   // A group that has passed its check.
   struct Group {
     std::size_t count;
@@ -65,6 +72,9 @@ class IdBlock {
   };
 
   Uuid first_id(std::size_t group) const;
+  std::size_t start_of(std::size_t group) const;
+  bool holds_check(std::size_t group, engine::Bytes bytes) const;
+  static std::optional<Group> group_in(engine::Bytes bytes);
   Group group(std::size_t at) const;
   IdEntry entry(const Group& group, std::size_t at) const;
   [[noreturn]] void throw_corrupt(const char* found) const;

@@ -1,6 +1,7 @@
 #include "row_entries.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "block.h"
 #include "engine/key.h"
@@ -27,20 +28,51 @@ class KeylessBlock {
     if (bytes.size() < kBlockHashesAt) return;
     const std::size_t count = engine::load<std::uint16_t>(bytes.data() + kBlockCountAt);
     const std::size_t texts_end = engine::load<std::uint16_t>(bytes.data() + kBlockTextsEndAt);
-    if (count == 0 || texts_end > bytes.size() || kBlockHashesAt + count * sizeof(RowHash) > texts_end)
-      return;
+    if (count == 0 || texts_end > bytes.size() || block_start_at(count, count) > texts_end) return;
+    count_ = count;
     head_ = bytes.substr(kBlockCountAt, texts_end - kBlockCountAt);
     last_hash_ = engine::load<RowHash>(bytes.data() + kBlockHashesAt + (count - 1) * sizeof(RowHash));
   }
 
-  // The key of the last block of the drawing, or one that begins as the last row's does and then is greater.
-  std::optional<std::string> key_on(const DrawingKey& drawing, std::uint64_t& trials) const {
+  bool has_sense() const { return !head_.empty(); }
+
+  // What stands where the rows have their ids.
+  std::vector<Uuid> ids() const {
+    std::vector<Uuid> ids;
+    for (std::size_t row = 0; row < count_; ++row) {
+      const auto start = start_of(row);
+      if (start && *start + sizeof(Uuid) <= bytes_.size())
+        ids.push_back(engine::uuid_from(bytes_.substr(*start)));
+    }
+    return ids;
+  }
+
+  // Without what lies behind it: up to where the last row holds its check, or all of it where that is damaged.
+  engine::Bytes without_rest() const {
+    const auto start = start_of(count_ - 1);
+    for (std::size_t end = start ? *start + sizeof(Uuid) : bytes_.size(); end < bytes_.size(); ++end) {
+      const auto check = engine::load<std::uint32_t>(bytes_.data() + block_check_at(count_, count_ - 1));
+      if (block_check_of(bytes_.substr(*start, end - *start)) == check) return bytes_.substr(0, end);
+    }
+    return bytes_;
+  }
+
+  // The key of the last block of the drawing, if it is that.
+  std::optional<std::string> last_key_on(const DrawingKey& drawing) const {
     std::string key(PackedKey(drawing).bytes());
     key += PackedKey::kLastBlock;
-    if (fits(key)) return key;
-    const PackedKey last_key(drawing, last_hash_);
+    return fits(key) ? std::optional(key) : std::nullopt;
+  }
+
+  // The key of the last row, or one that begins like that and then is greater. Counts its trials down from `trials`.
+  std::optional<std::string> key_on(const DrawingKey& drawing, std::uint64_t& trials) const {
+    const std::vector<Uuid> ids = this->ids();
+    const PackedKey last_key =
+        ids.empty() ? PackedKey(drawing, last_hash_) : PackedKey(drawing, last_hash_, ids.back());
     const engine::Bytes last = last_key.bytes();
-    for (std::size_t same = key.size() - 1; same < last.size(); ++same) {
+    std::string key(last);
+    if (fits(key)) return key;
+    for (std::size_t same = last_key.drawing_bytes().size(); same < last.size(); ++same) {
       key.assign(last.substr(0, same + 1));
       for (auto byte = static_cast<unsigned char>(last[same]); byte < 0xFF && trials > 0; --trials) {
         key.back() = static_cast<char>(++byte);
@@ -51,18 +83,28 @@ class KeylessBlock {
   }
 
  private:
+  std::optional<std::size_t> start_of(std::size_t row) const {
+    const std::size_t at = block_start_at(count_, row);
+    if (at + sizeof(std::uint16_t) > bytes_.size()) return std::nullopt;
+    return engine::load<std::uint16_t>(bytes_.data() + at);
+  }
   bool fits(engine::Bytes key) const {
-    return !head_.empty() &&
-           engine::load<std::uint64_t>(bytes_.data()) == engine::checksum_of({table_, key}, head_);
+    return engine::load<std::uint64_t>(bytes_.data()) == engine::checksum_of({table_, key}, head_);
   }
 
   std::string_view table_;
   engine::Bytes bytes_;
   engine::Bytes head_;
+  std::size_t count_ = 0;
   RowHash last_hash_ = 0;
 };
 
 }  // namespace
+
+RowKeys keys_of(const DrawingKey& drawing) {
+  const std::string key(PackedKey(drawing).bytes());
+  return {key, key + PackedKey::kLastBlock};
+}
 
 std::string_view RowEntries::table() const {
   return name_of(format_.rows);
@@ -74,33 +116,36 @@ bool RowEntries::read(engine::Bytes key, engine::Bytes value, const RowVisitor& 
                                               : read_record(key, value, visit);
 }
 
-bool RowEntries::read_without_key(engine::Bytes value, std::vector<DrawingKey>& drawings,
-                                  std::uint64_t& trials, const RowVisitor& visit,
-                                  const LossVisitor& on_lost) const {
+bool RowEntries::read_without_key(engine::Bytes value, DrawingsOfIds& drawings_of_ids,
+                                  std::vector<DrawingKey>& others, std::uint64_t& trials,
+                                  const RowVisitor& visit, const LossVisitor& on_lost) const {
   if (format_.layout != LayoutKind::packed) return false;
   const KeylessBlock block(table(), value);
-  for (auto drawing = drawings.begin(); drawing != drawings.end(); ++drawing) {
-    const auto key = block.key_on(*drawing, trials);
-    if (!key) continue;
-    std::rotate(drawings.begin(), drawing, drawing + 1);
-    return read_block(*key, value.substr(0, end_of_block(*key, value)), visit, on_lost);
+  if (!block.has_sense()) return false;
+  const auto read_with = [&](const std::string& key) {
+    return read_block(key, block.without_rest(), visit, on_lost);
+  };
+  for (const DrawingKey& drawing : drawings_of_ids.of(block.ids())) {
+    auto as_many_as_it_takes = std::numeric_limits<std::uint64_t>::max();
+    auto key = block.last_key_on(drawing);
+    if (!key) key = block.key_on(drawing, as_many_as_it_takes);
+    if (key) return read_with(*key);
   }
-  return false;
-}
-
-// Where the last row ends so that its checksum holds.
-std::size_t RowEntries::end_of_block(engine::Bytes key, engine::Bytes value) const {
-  for (std::size_t end = value.size(); end > kBlockHashesAt; --end) {
-    try {
-      const Block block({table(), key}, value.substr(0, end));
-      ComponentRow row;
-      block.read(block.count() - 1, row);
-      return end;
-    } catch (const Error&) {
-      continue;
+  const auto try_others = [&](const auto& key_on) {
+    for (auto drawing = others.begin(); drawing != others.end() && trials > 0; ++drawing) {
+      const std::optional<std::string> key = key_on(*drawing);
+      if (!key) continue;
+      std::rotate(others.begin(), drawing, drawing + 1);
+      return read_with(*key);
     }
-  }
-  return value.size();
+    return false;
+  };
+  // One trial is enough for a drawing of one block.
+  return try_others([&](const DrawingKey& drawing) {
+           --trials;
+           return block.last_key_on(drawing);
+         }) ||
+         try_others([&](const DrawingKey& drawing) { return block.key_on(drawing, trials); });
 }
 
 RowKeys RowEntries::between(engine::Bytes before, std::string from, std::optional<std::string> to) const {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "drawings_of_ids.h"
 #include "format.h"
 #include "layout.h"
 #include "piecemark/component.h"
@@ -21,6 +22,9 @@ struct RowKeys {
   std::string from;
   std::optional<std::string> to;
 };
+
+// The keys of all rows of a drawing, in the packed layout.
+RowKeys keys_of(const DrawingKey& drawing);
 
 class RowEntries {
  public:
@@ -44,10 +48,11 @@ class RowEntries {
   bool read(engine::Bytes key, engine::Bytes value, const RowVisitor& visit,
             const LossVisitor& on_lost) const;
   // The same for the value of an entry whose key is lost, with bytes of no account behind it: tries the keys that it can
-  // have on these drawings, of which the one that fits comes first in the list then. Counts its trials down from
-  // `trials`; with none left it tries few. False where none fits, and for layouts whose entries do not need it.
-  bool read_without_key(engine::Bytes value, std::vector<DrawingKey>& drawings, std::uint64_t& trials,
-                        const RowVisitor& visit, const LossVisitor& on_lost) const;
+  // have on the drawings that its ids are said to be of, and then on `others`, of which the one that fits comes first in
+  // the list then. Each trial on one of these takes one from `trials`, and with none left there are no more of them.
+  // False where none fits, and for layouts whose entries do not need it.
+  bool read_without_key(engine::Bytes value, DrawingsOfIds& drawings_of_ids, std::vector<DrawingKey>& others,
+                        std::uint64_t& trials, const RowVisitor& visit, const LossVisitor& on_lost) const;
   // Where the rows belong whose entries have keys from `from` up to `to`. `before` is the key of the entry before these,
   // empty where there is none.
   RowKeys between(engine::Bytes before, std::string from, std::optional<std::string> to) const;
@@ -60,7 +65,6 @@ class RowEntries {
   bool read_record(engine::Bytes key, engine::Bytes value, const RowVisitor& visit) const;
   bool read_block(engine::Bytes key, engine::Bytes value, const RowVisitor& visit,
                   const LossVisitor& on_lost) const;
-  std::size_t end_of_block(engine::Bytes key, engine::Bytes value) const;
 
   const Format& format_;
 };

@@ -21,10 +21,19 @@ class LostKeys {
 
   bool contains(std::string_view key) {
     if (!is_sorted_) sort();
-    auto after =
+    const auto after =
         std::upper_bound(ranges_.begin(), ranges_.end(), key,
                          [](std::string_view wanted, const Range& range) { return wanted < range.from; });
     return after != ranges_.begin() && (!std::prev(after)->to || key < *std::prev(after)->to);
+  }
+
+  // Whether any of the keys from the first up to, but without, the second is lost.
+  bool has_any_in(std::string_view from, std::string_view to) {
+    if (contains(from)) return true;
+    const auto next =
+        std::upper_bound(ranges_.begin(), ranges_.end(), from,
+                         [](std::string_view wanted, const Range& range) { return wanted < range.from; });
+    return next != ranges_.end() && next->from < to;
   }
 
  private:

@@ -45,6 +45,8 @@ constexpr std::array kSealedTables{
     SealedTable{TableId::drawings, sizeof(Uuid)},
 };
 
+constexpr std::array kStandings{Standing::live, Standing::previous, Standing::unknown};
+
 // How many times the damaged file the new one can become: rows of stale pages are written, and not packed as tightly.
 constexpr std::uint64_t kRoomTimes = 4;
 
@@ -104,7 +106,7 @@ const index::Format& format_by_content(const DamagedFile& file) {
           [](const RowEntries::Loss&) {});
     }
   };
-  for (const Standing standing : {Standing::live, Standing::previous, Standing::unknown}) {
+  for (const Standing standing : kStandings) {
     if (found == nullptr) file.scan(standing, look);
   }
   return found != nullptr ? *found : formats.back();
@@ -145,7 +147,10 @@ class Salvage {
     const bool needs_index = lost_rows_.has_any();
     if (needs_index) read_index();
     finds_every_live_page_ = file_.finds_every_live_page();
-    for (const Standing standing : {Standing::live, Standing::previous, Standing::unknown}) {
+    needs_keyless_ = format_.layout == index::LayoutKind::packed && lost_rows_.to_tree.has_any() &&
+                     !finds_every_live_page_;
+    if (needs_keyless_) read_stray_ids();
+    for (const Standing standing : kStandings) {
       scan(standing);
       scan_keyless(standing);
     }
@@ -153,6 +158,7 @@ class Salvage {
     rows_->flush();
     if (index_is_whole_ && needs_index) list_lost_components();
     list_left_out();
+    list_untried();
     recreate_drawings();
     count();
   }
@@ -236,14 +242,16 @@ class Salvage {
     }
   }
 
-  // The ids that the unique index has, if all of it can be read.
+  // What the table of ids tells: which there are, if all of it can be read, or which drawings they are of.
   void read_index() {
     const std::string_view name = name_of(format_.index);
     index_is_whole_ = format_.layout == index::LayoutKind::ordered && file_.entries(name).has_value();
     file_.walk(
         name,
         [&](const DamagedFile::Entry& entry) {
-          if (const auto id = entries_.indexed_row(entry.key, entry.value)) {
+          if (format_.layout == index::LayoutKind::packed) {
+            drawings_of_ids_.add(entry.value);
+          } else if (const auto id = entries_.indexed_row(entry.key, entry.value)) {
             indexed_.insert(*id);
           } else {
             index_is_whole_ = false;
@@ -271,21 +279,45 @@ class Salvage {
     });
   }
 
+  // What blocks of ids tell that the tree does not lead to.
+  void read_stray_ids() {
+    for (const Standing standing : kStandings) {
+      file_.scan(standing, [&](const DamagedFile::Entry& entry) { drawings_of_ids_.add(entry.value); });
+      file_.scan_overflow(standing, [&](Bytes value, std::uint64_t page) {
+        if (drawings_of_ids_.add(value)) keyed_.insert(page);
+      });
+    }
+  }
+
   // Values whose leaf page is gone, and with it their key.
   void scan_keyless(Standing standing) {
-    if (!lost_rows_.to_tree.has_any() || finds_every_live_page_) return;
-    std::vector<index::DrawingKey> drawings{std::nullopt};
-    components_.drawings().for_each(transaction_,
-                                    [&](const Drawing& drawing) { drawings.emplace_back(drawing.id); });
+    if (!needs_keyless_) return;
+    std::vector<index::DrawingKey> others = drawings_with_lost_rows();
     file_.scan_overflow(standing, [&](Bytes value, std::uint64_t page) {
       if (keyed_.contains(page)) return;
       const bool is_sound = entries_.read_without_key(
-          value, drawings, trials_, [&](const RowEntries::Row& row) { scan_row(standing, row); },
+          value, drawings_of_ids_, others, trials_,
+          [&](const RowEntries::Row& row) { scan_row(standing, row); },
           [&](const RowEntries::Loss& loss) {
             if (standing == Standing::live) lose(entries_.table(), loss.keys.from, loss.reason);
           });
       if (is_sound && standing == Standing::live) ++table_report(entries_.table()).read;
+      if (!is_sound && trials_ == 0) ++untried_;
     });
+  }
+
+  // Of which a block may be whose ids tell nothing.
+  std::vector<index::DrawingKey> drawings_with_lost_rows() {
+    std::vector<index::DrawingKey> drawings;
+    const auto add = [&](const index::DrawingKey& drawing) {
+      const index::RowKeys keys = index::keys_of(drawing);
+      if (options_.stale_rows == StaleRows::always || lost_rows_.to_tree.has_any_in(keys.from, *keys.to)) {
+        drawings.push_back(drawing);
+      }
+    };
+    add(std::nullopt);
+    components_.drawings().for_each(transaction_, [&](const Drawing& drawing) { add(drawing.id); });
+    return drawings;
   }
 
   void scan_sealed(Standing standing, TableId id, const DamagedFile::Entry& entry) {
@@ -371,6 +403,14 @@ class Salvage {
     }
   }
 
+  void list_untried() {
+    if (untried_ == 0) return;
+    report_.losses.push_back(
+        "table '" + std::string(entries_.table()) + "': " + std::to_string(untried_) +
+        " values without a key, some of which may hold rows: no block of ids tells of which "
+        "drawing, and there are too many to try them all");
+  }
+
   void count() {
     report_.components = components_.layout().count(transaction_);
     report_.drawings = components_.drawings().count(transaction_);
@@ -393,10 +433,13 @@ class Salvage {
   bool index_is_whole_ = false;
   std::set<Uuid> indexed_;
   bool finds_every_live_page_ = false;
+  std::uint64_t untried_ = 0;   // values that may be entries of rows, of drawings that were not tried
+  bool needs_keyless_ = false;  // Entries of rows may be on pages that nothing leads to.
+  index::DrawingsOfIds drawings_of_ids_;
   std::vector<StaleRow> stale_rows_;
   std::set<Uuid> left_out_;
-  std::set<std::uint64_t> keyed_;                    // overflow pages whose entries were found
-  std::uint64_t trials_ = std::uint64_t{100} << 20;  // some seconds
+  std::set<std::uint64_t> keyed_;  // overflow pages whose entries were found, or have no rows
+  std::uint64_t trials_ = std::uint64_t{100} << 20;  // of keys; some seconds
   std::set<Uuid> drawings_wanted_;
 };
 

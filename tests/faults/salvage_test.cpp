@@ -379,6 +379,91 @@ TEST_P(SalvageTest, DamageByChance) {
 INSTANTIATE_TEST_SUITE_P(EachFormat, SalvageTest, ::testing::Values(1, 2, 3),
                          [](const auto& test) { return "format_" + std::to_string(test.param); });
 
+// Many drawings, whose pages are lost in kinds: leaves of the table of rows, the table of drawings, leaves of ids.
+class SalvageOfLostPagesTest : public ::testing::Test {
+ protected:
+  static constexpr unsigned kDrawings = 3000;
+  static constexpr unsigned kRowsOfDrawing = 40;  // More than fit into a page that has other entries too.
+
+  void SetUp() override {
+    const std::string path = folder_.path("site.pmk");
+    {
+      Store store = Store::create(path);
+      WriteTxn txn = store.write();
+      for (unsigned d = 0; d < kDrawings; ++d) {
+        const Uuid drawing = txn.insert_drawing({.name = "S-" + std::to_string(d)});
+        for (unsigned i = 0; i < kRowsOfDrawing; ++i) {
+          txn.insert({.drawing_id = drawing,
+                      .piece_mark = "G" + std::to_string(i),
+                      .material_type = "plate of the component " + std::to_string(i)});
+        }
+      }
+      txn.commit();
+      live_ = rows_of(store);
+    }
+    bytes_ = testing::read_file(path);
+    engine::os::File file;
+    ASSERT_FALSE(engine::os::open_file(path, engine::os::Access::read, file));
+    DamagedFile reader(file);
+    for (const auto& table : {"blocks.3", "ids.3", "drawings"}) {
+      reader.walk(
+          table, [&](const DamagedFile::Entry& entry) { leaves_[table].insert(entry.page); },
+          [](const DamagedFile::Range&) { ADD_FAILURE(); });
+    }
+    ASSERT_GT(leaves_["blocks.3"].size(), 10U);
+  }
+
+  // Every leaf but each `kept`-th; all of them where that is 0.
+  void lose_leaves(const std::string& table, unsigned kept) {
+    unsigned number = 0;
+    for (const std::uint64_t page : leaves_[table]) {
+      if (kept == 0 || ++number % kept != 0) bytes_.replace(page * kPage, kPage, kPage, '\0');
+    }
+  }
+
+  void expect_all_rows() {
+    const std::string out = folder_.path("out.pmk");
+    const SalvageReport report = salvage(folder_.write("damaged.pmk", bytes_), out);
+    EXPECT_EQ(report.components, live_.size());
+    EXPECT_TRUE(rows_of(Store::open(out, {.read_only = true})) == live_);
+    for (const std::string& loss : report.losses) EXPECT_EQ(loss.find("too many"), std::string::npos) << loss;
+  }
+
+  TemporaryFolder folder_;
+  std::string bytes_;
+  Rows live_;
+  std::map<std::string, Pages> leaves_;
+};
+
+TEST_F(SalvageOfLostPagesTest, IdsTellTheDrawingsOfRows) {
+  lose_leaves("blocks.3", 0);
+  expect_all_rows();
+}
+
+TEST_F(SalvageOfLostPagesTest, IdsTellDrawingsThatAreLostThemselves) {
+  lose_leaves("blocks.3", 0);
+  lose_leaves("drawings", 0);
+  expect_all_rows();
+}
+
+TEST_F(SalvageOfLostPagesTest, IdsTellThemWithoutTheirOwnTree) {
+  lose_leaves("blocks.3", 0);
+  lose_leaves("ids.3", 0);
+  expect_all_rows();
+}
+
+TEST_F(SalvageOfLostPagesTest, NeighboursTellThemWhereIdsAreLost) {
+  lose_leaves("blocks.3", 2);
+  engine::os::File file;
+  ASSERT_FALSE(engine::os::open_file(folder_.path("site.pmk"), engine::os::Access::read, file));
+  DamagedFile reader(file);
+  const auto lose = [&](const DamagedFile::Entry& entry) {
+    bytes_.replace((entry.overflow_page != 0 ? entry.overflow_page : entry.page) * kPage, kPage, kPage, '\0');
+  };
+  reader.walk("ids.3", lose, [](const DamagedFile::Range&) { ADD_FAILURE(); });
+  expect_all_rows();
+}
+
 TEST(SalvageOfAnythingTest, GarbageIsRefusedAndNothingWritten) {
   const TemporaryFolder folder;
   std::mt19937_64 random(1);

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "engine/record.h"
+#include "index/row_entries.h"
 #include "piecemark/error.h"
 #include "target.h"
 
@@ -60,6 +61,18 @@ void make_checksums_right(std::string& block) {
   engine::store(block.data(), engine::checksum_of(kPlace, covered));
 }
 
+// As a value whose key is lost: a block of rows, a block of ids, or neither.
+void read_without_key(std::string_view bytes) {
+  index::DrawingsOfIds drawings_of_ids;
+  drawings_of_ids.add(bytes);
+  std::vector<index::DrawingKey> others{std::nullopt};
+  std::uint64_t trials = 1000;
+  index::RowEntries(*index::format_numbered(3))
+      .read_without_key(
+          bytes, drawings_of_ids, others, trials, [](const index::RowEntries::Row&) {},
+          [](const index::RowEntries::Loss&) {});
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -67,5 +80,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   read(block);
   make_checksums_right(block);
   read(block);
+  read_without_key(block + std::string(100, '\0'));
   return 0;
 }
