@@ -5,15 +5,16 @@
 
 namespace piecemark {
 
-void Store::backup(const std::string& out) const {
-  core()->with_file(
-      [&](OpenedFile&, engine::Environment& environment) { migration::back_up(environment, out); });
+void Store::backup(const std::string& out, const OnProgress& on_progress) const {
+  core()->with_file([&](OpenedFile&, engine::Environment& environment) {
+    migration::back_up(environment, out, on_progress);
+  });
 }
 
-Compaction Store::compact() {
+Compaction Store::compact(const OnProgress& on_progress) {
   core()->require_opened_for_writing();
   const Compaction done = core()->with_file([&](OpenedFile&, engine::Environment& environment) {
-    return migration::compact(environment, core()->options().busy_timeout_ms);
+    return migration::compact(environment, core()->options().busy_timeout_ms, on_progress);
   });
   try {
     read();  // Lets go of the old file, so that its room is free.

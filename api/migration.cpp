@@ -91,9 +91,11 @@ ColumnSet columns_of_format(std::uint32_t format) {
                index::known_formats(), "run 'piecemark formats' to see them"});
 }
 
-Verification verify(const ReadTxn& snapshot) {
+Verification verify(const ReadTxn& snapshot, const OnProgress& on_progress) {
   const ReadTxnState& state = state_of(snapshot);
-  return migration::verify(state.transaction, *state.components);
+  migration::Watch watch(on_progress, "cannot verify '" + state.core->path() + "'");
+  watch.add_total(state.components->layout().count(state.transaction));
+  return migration::verify(state.transaction, *state.components, watch);
 }
 
 void verify_pages(const Store& store) {

@@ -25,6 +25,22 @@ Store Store::open(const std::string& path, const OpenOptions& options) {
   return Store(std::make_shared<StoreCore>(path, options));
 }
 
+namespace {
+
+// The first content of a file in creation. There is no store yet whose transaction it could be.
+void write_content(engine::WriteTransaction& transaction, const index::Format& format,
+                   const CreateOptions& create) {
+  const index::Components components(format, create.nulls_not_distinct, *transaction.environment());
+  WriteTxn txn = transaction_of(std::make_unique<WriteTxnState>(nullptr, std::move(transaction), components));
+  state_of(txn).ends_with_call = true;
+  create.content(txn);
+  WriteTxnState& state = state_of(txn);
+  state.changing().flush();
+  transaction = std::move(state.transaction);
+}
+
+}  // namespace
+
 Store Store::create(const std::string& path, const CreateOptions& create, const OpenOptions& open) {
   const index::Format* format =
       index::format_numbered(create.format == 0 ? index::kLiveFormat : create.format);
@@ -37,6 +53,7 @@ Store Store::create(const std::string& path, const CreateOptions& create, const 
                               [&](engine::WriteTransaction& transaction) {
                                 index::save_stamp(transaction,
                                                   index::new_stamp(*format, create.nulls_not_distinct));
+                                if (create.content) write_content(transaction, *format, create);
                               },
                               {.map_size_bytes = open.map_size_bytes, .notes_table = index::kNotesTable});
   return Store::open(path, open);
@@ -54,12 +71,12 @@ void Store::write_grouped(const std::function<void(WriteTxn& txn)>& change) {
   const CommitGroup::Transactions transactions{.begin =
                                                    [this] {
                                                      WriteTxn txn = write();
-                                                     state_of(txn).is_grouped = true;
+                                                     state_of(txn).ends_with_call = true;
                                                      return txn;
                                                    },
                                                .commit =
                                                    [](WriteTxn& txn) {
-                                                     state_of(txn).is_grouped = false;
+                                                     state_of(txn).ends_with_call = false;
                                                      txn.commit();
                                                    }};
   core()->commit_group().run(change, transactions);
@@ -76,6 +93,7 @@ StoreInfo Store::info() const {
   const engine::Environment& environment = *transaction.environment();
   const engine::Stamp stamp = index::load_stamp(transaction);
   const engine::Environment::Usage usage = environment.usage();
+  const std::uint32_t own = usage.readers > 0 ? 1 : 0;  // that of this call
   const bool is_migrated = stamp.migrated_at != Timestamp{};
   return {
       .format = stamp.format,
@@ -90,7 +108,7 @@ StoreInfo Store::info() const {
       .migrations = transaction.entries(index::table(environment, index::TableId::history)),
       .file_bytes = usage.file_bytes,
       .map_bytes = usage.map_bytes,
-      .readers = usage.readers,
+      .readers = usage.readers - own,
   };
 }
 

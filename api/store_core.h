@@ -33,7 +33,7 @@ struct WriteTxnState {
   const index::Components* components;
   index::ComponentWriter writer;
   Timestamp now = Timestamp::now();  // the now() of the DDL: the same for the whole transaction
-  bool is_grouped = false;           // commit() and rollback() are not for the caller
+  bool ends_with_call = false;           // commit() and rollback() are not for whoever is given the transaction
 
   // For a call that may change content.  Errors  invalid_use  the transaction is broken
   index::ComponentWriter& changing();
@@ -93,6 +93,7 @@ class StoreCore {
 // What the other parts of the library may reach behind the public classes.
 StoreCore& core_of(const Store& store);
 const ReadTxnState& state_of(const ReadTxn& transaction);
+WriteTxn transaction_of(std::unique_ptr<WriteTxnState> state);
 WriteTxnState& state_of(WriteTxn& transaction);
 
 }  // namespace piecemark

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/shown.h"
 #include "migration/proven.h"
 #include "store_core.h"
 
@@ -21,7 +22,7 @@ std::vector<Component> copies_of(const std::unique_ptr<index::RowCursor>& rows) 
 }
 
 std::string inserting(std::string_view piece_mark) {
-  return "cannot insert component \"" + std::string(piece_mark) + "\"";
+  return "cannot insert component " + engine::shown(piece_mark);
 }
 
 }  // namespace
@@ -162,17 +163,21 @@ std::string WriteTxn::next_instance_identifier(const std::optional<Uuid>& drawin
   return state().components->next_instance_identifier(state().reading(), drawing_id, piece_mark);
 }
 
+WriteTxn transaction_of(std::unique_ptr<WriteTxnState> state) {
+  return WriteTxn(std::move(state));
+}
+
 WriteTxnState& state_of(WriteTxn& transaction) {
   return transaction.state();
 }
 
 void WriteTxn::require_own_end() const {
-  if (!state().is_grouped) return;
+  if (!state().ends_with_call) return;
   throw Error(ErrorCode::invalid_use,
               {"cannot end a write transaction",
-               "one that may hold the changes of other threads",
+               "one that ends with the call that it was made for",
                {},
-               "throw from the change to undo it, return from it to have it committed"});
+               "return from the function to have it committed, throw from it to undo it"});
 }
 
 void WriteTxn::commit() {

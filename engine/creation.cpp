@@ -125,6 +125,7 @@ void Environment::create(const std::string& path, std::span<const std::string_vi
       throw_system_error(error, attempted, lock_file_of(path));
     if (auto error = os::sync_folder(folder)) throw_system_error(error, attempted, path);
   } catch (const Error& error) {
+    if (!file.is_named_in(error)) throw;
     throw file.renamed(error);
   }
   file.keep();

@@ -55,7 +55,7 @@ Environment::Usage Environment::usage() const {
       .file_bytes = facts.size_bytes,
       .pages_used = rooms_->map.pages_used(),
       .map_bytes = rooms_->map.size_bytes(),
-      .readers = rooms_->map.readers(),
+      .readers = rooms_->readers ? rooms_->readers->count_living() : 0,
   };
 }
 

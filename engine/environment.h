@@ -130,7 +130,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
     std::uint64_t file_bytes = 0;
     std::uint64_t pages_used = 0;  // up to the highest page ever used
     std::uint64_t map_bytes = 0;
-    std::uint32_t readers = 0;  // reader slots in use, in all processes
+    std::uint32_t readers = 0;  // snapshots that are open, in all processes that have not ended
   };
   // The caller has a transaction open, or nobody else uses the environment.
   Usage usage() const;

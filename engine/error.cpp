@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "shown.h"
+
 namespace piecemark {
 namespace {
 
@@ -22,14 +24,19 @@ const CodeEntry& entry_of(ErrorCode code) {
   return kCodes[static_cast<std::size_t>(code)];
 }
 
+// What is quoted of a file must neither end the message nor steer the terminal.
+std::string escaped(std::string_view fact) {
+  return engine::escaped(fact, engine::Escape::controls_but_lines);
+}
+
 void append_fact(std::string& text, std::string_view label, const std::string& fact) {
   if (fact.empty()) return;
   constexpr std::size_t kLabelWidth = 11;
-  text.append("\n  ").append(label).append(kLabelWidth - label.size(), ' ').append(fact);
+  text.append("\n  ").append(label).append(kLabelWidth - label.size(), ' ').append(escaped(fact));
 }
 
 std::string message_of(ErrorCode code, const Error::Facts& facts) {
-  std::string text = facts.attempted;
+  std::string text = escaped(facts.attempted);
   text.append(": ").append(name_of(code));
   append_fact(text, "found", facts.found);
   append_fact(text, "supported", facts.supported);

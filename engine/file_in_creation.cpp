@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::string_view kNewInfix = ".new-";
 constexpr std::uint32_t kOwnerOnly = 0600;
-constexpr std::uint32_t kAnybody = 0666;  // whom the umask lets
 
 std::string temporary_name(const std::string& path, std::string_view id) {
   return with_suffix(path, std::string(kNewInfix).append(id));
@@ -47,11 +46,11 @@ std::string new_temporary_name(const std::string& path) {
 }
 
 FileInCreation::FileInCreation(std::string path, const std::string& attempted,
-                               const std::optional<FileOwner>& owner)
+                               const std::optional<FileOwner>& owner, std::uint32_t permissions)
     : FileInCreation(
           std::move(path)) {  // From here on a failure runs the destructor, which removes the file.
   remove_abandoned_creations(path_);
-  while (!try_create(attempted, owner ? kOwnerOnly : kAnybody)) {
+  while (!try_create(attempted, owner ? kOwnerOnly : permissions)) {
   }
   if (!owner) return;
   if (auto error = give_to(*owner, file_)) throw_system_error(error, attempted, path_);
@@ -94,6 +93,16 @@ std::error_code FileInCreation::take_name() {
   const std::error_code error = os::rename_without_replacing(temporary_, path_);
   if (!error) present_ = &path_;
   return error;
+}
+
+std::error_code FileInCreation::replace_name() {
+  const std::error_code error = os::rename_replacing(temporary_, path_);
+  if (!error) present_ = &path_;
+  return error;
+}
+
+bool FileInCreation::is_named_in(const Error& error) const {
+  return std::string_view(error.what()).find(temporary_) != std::string_view::npos;
 }
 
 Error FileInCreation::renamed(const Error& error) const {

@@ -15,10 +15,13 @@ namespace piecemark::engine {
 
 class FileInCreation {
  public:
+  static constexpr std::uint32_t kAnybody = 0666;  // whom the umask lets
+
   // Removes what killed creations of this file have left. `attempted` begins the messages. Without an owner to give it to
-  // the file is as any new one of this process. From the beginning it is open to nobody who may not open it in the end.
+  // the file is as any new one of this process with these permissions. From the beginning it is open to nobody who may not open it in the end.
   // Errors  file_not_found  no such folder; permission_denied, disk_full, io_error
-  FileInCreation(std::string path, const std::string& attempted, const std::optional<FileOwner>& owner);
+  FileInCreation(std::string path, const std::string& attempted, const std::optional<FileOwner>& owner,
+                 std::uint32_t permissions = kAnybody);
   FileInCreation(const FileInCreation&) = delete;
   FileInCreation& operator=(const FileInCreation&) = delete;
   ~FileInCreation();
@@ -28,8 +31,12 @@ class FileInCreation {
 
   // Takes the name that it was made for; std::errc::file_exists where that is taken. Not kept, it is removed there.
   std::error_code take_name();
+  // The same, in the place of the file that may have it.
+  std::error_code replace_name();
   void keep() noexcept { present_ = nullptr; }
 
+  // Whether the error speaks of it under its temporary name.
+  bool is_named_in(const Error& error) const;
   // The error as it concerns the file that it is to be.
   Error renamed(const Error& error) const;
 

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "file_name.h"
+#include "file_error.h"
 #include "os.h"
 
 namespace piecemark::engine {
@@ -39,11 +39,7 @@ bool means_unable(int code) {
 }  // namespace
 
 Error opening_error(int code, const std::string& attempted, const std::string& path) {
-  if (code == ENAMETOOLONG) {
-    return {ErrorCode::file_not_found,
-            {attempted, "a name that is too long for its folder",
-             "names of up to " + std::to_string(kFileNameMax) + " bytes", "choose a shorter name"}};
-  }
+  if (const auto error = file_name_error(code, attempted, path)) return *error;
   if (!means_unable(code)) return lmdb_error(code, attempted, path);
   return {ErrorCode::unsupported_platform,
           {attempted,
@@ -57,9 +53,11 @@ Error lmdb_error(int code, const std::string& attempted, const std::string& path
   switch (code) {
     case MDB_MAP_FULL:
       return map_full(attempted);
+    case EFBIG:
+      if (const auto error = file_name_error(code, attempted, path)) return *error;
+      [[fallthrough]];
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
       return disk_full(code, attempted, path);
     case EIO:
       if (os::free_bytes(path) < kFullBelowBytes) return disk_full(code, attempted, path);

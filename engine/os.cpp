@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -158,6 +159,13 @@ std::error_code open_file(const std::string& path, Access access, File& file) {
   return {};
 }
 
+std::error_code open_to_write(const std::string& path, File& file) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  if (descriptor < 0) return last_error();
+  file = File(descriptor);
+  return {};
+}
+
 std::error_code facts_of(const std::string& path, FileFacts& facts) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return last_error();
@@ -184,8 +192,16 @@ std::uint64_t names_of(const File& file) {
   return facts_of(file, facts) ? 0 : facts.names;
 }
 
+std::error_code may_create_in(const std::string& folder) {
+  FileFacts facts;
+  if (auto error = facts_of(folder, facts)) return error;
+  if (!facts.is_directory) return std::make_error_code(std::errc::not_a_directory);
+  return ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0 ? std::error_code()
+                                                                             : last_error();
+}
+
 bool can_create_in(const std::string& folder) {
-  return ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  return !may_create_in(folder);
 }
 
 bool can_write_or_create(const std::string& path) {
@@ -223,6 +239,51 @@ std::string temporary_folder() {
 std::string resolved(const std::string& path) {
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
   return real ? std::string(real.get()) : path;
+}
+
+namespace {
+
+std::optional<std::string> target_of_link(const std::string& path) {
+  std::array<char, PATH_MAX> target{};
+  const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
+  if (size < 0) return std::nullopt;
+  std::string to(target.data(), static_cast<std::size_t>(size));
+  return to.starts_with('/') ? to : folder_of(path) + "/" + to;
+}
+
+// As many links as the system follows.
+constexpr int kLinksMax = 40;
+
+}  // namespace
+
+std::string end_of_links(const std::string& path) {
+  std::string at = path;
+  for (int link = 0; link < kLinksMax; ++link) {
+    auto to = target_of_link(at);
+    if (!to) return at;
+    at = std::move(*to);
+  }
+  return path;
+}
+
+std::optional<int> stream_named(const std::string& path) {
+  const std::string own_folder = "/proc/" + std::to_string(::getpid()) + "/fd/";
+  std::string at = path;
+  for (int link = 0; link < kLinksMax; ++link) {
+    for (const std::string_view folder :
+         {std::string_view("/dev/fd/"), std::string_view("/proc/self/fd/"),
+          std::string_view("/proc/thread-self/fd/"), std::string_view(own_folder)}) {
+      int descriptor = -1;
+      if (!at.starts_with(folder)) continue;
+      const char* const end = at.data() + at.size();
+      const auto [behind, error] = std::from_chars(at.data() + folder.size(), end, descriptor);
+      if (error == std::errc() && behind == end && ::fcntl(descriptor, F_GETFD) >= 0) return descriptor;
+    }
+    auto to = target_of_link(at);
+    if (!to) return std::nullopt;
+    at = std::move(*to);
+  }
+  return std::nullopt;
 }
 
 std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> into,
@@ -285,8 +346,47 @@ std::error_code read_next(const File& file, std::span<char> into, std::size_t& r
   }
 }
 
+File duplicate(int descriptor) {
+  return File(::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
 File standard_input() {
-  return File(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  return duplicate(STDIN_FILENO);
+}
+
+void write_in_handler(std::string_view text) noexcept {
+  const int before = errno;
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+  errno = before;
+}
+
+std::error_code write_next(const File& file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.descriptor(), bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd ready{.fd = file.descriptor(), .events = POLLOUT, .revents = 0};
+      if (::poll(&ready, 1, -1) < 0 && errno != EINTR) return last_error();
+    } else if (errno != EINTR) {
+      return last_error();
+    }
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> place_of(const File& file) {
+  const off_t place = ::lseek(file.descriptor(), 0, SEEK_CUR);
+  return place < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(place));
+}
+
+std::error_code go_to(const File& file, std::uint64_t place) {
+  return ::lseek(file.descriptor(), static_cast<off_t>(place), SEEK_SET) < 0 ? last_error()
+                                                                             : std::error_code();
+}
+
+std::error_code set_size(const File& file, std::uint64_t bytes) {
+  return ::ftruncate(file.descriptor(), static_cast<off_t>(bytes)) == 0 ? std::error_code() : last_error();
 }
 
 void open_missing_standard_streams() {

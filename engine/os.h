@@ -62,6 +62,8 @@ class File {
 // Opens an existing file for reading, or for reading and writing.
 enum class Access : std::uint8_t { read, read_write };
 std::error_code open_file(const std::string& path, Access access, File& file);
+// Opens an existing file for writing behind nothing: what it holds stays, until it is written over.
+std::error_code open_to_write(const std::string& path, File& file);
 // Opens, by the function that is given, a file that will be locked: a forked child closes its copy of the descriptor, which
 // would keep the locks beyond the end of this one.
 std::error_code open_to_lock(File& file, const std::function<std::error_code(File&)>& open);
@@ -69,8 +71,9 @@ std::error_code facts_of(const std::string& path, FileFacts& facts);  // follows
 std::error_code facts_of_link(const std::string& path, FileFacts& facts);
 std::error_code facts_of(const File& file, FileFacts& facts);
 std::uint64_t names_of(const File& file);  // 0 where it has lost its last one
-// Whether this process may make files in the folder.
+// Whether this process may make files in the folder; what keeps it from that.
 bool can_create_in(const std::string& folder);
+std::error_code may_create_in(const std::string& folder);
 // Whether the file could be opened for writing, or made where it is missing. Does not open it.
 bool can_write_or_create(const std::string& path);
 // Whether the folder lets this process put another file in the place of this one.
@@ -79,6 +82,10 @@ bool can_replace(const std::string& path);
 bool acts_for_owner(const File& file);
 // The path with every symbolic link resolved; the path itself where that fails.
 std::string resolved(const std::string& path);
+// Where the symbolic link of this name leads, and the links that it leads to; what the last one names need not be there.
+std::string end_of_links(const std::string& path);
+// The descriptor of this process that the name stands for: /dev/stdout, /dev/fd/3, /proc/self/fd/3, or a link to them.
+std::optional<int> stream_named(const std::string& path);
 // Reads up to into.size() bytes at the offset; fewer only at the end of the file.
 std::error_code read_at(const File& file, std::uint64_t offset, std::span<char> into,
                         std::size_t& read_bytes);
@@ -93,6 +100,16 @@ bool is_on_read_only_file_system(const File& file);
 // Reads what there is, up to into.size() bytes; 0 at the end of the file. Waits where nothing is there yet.
 std::error_code read_next(const File& file, std::span<char> into, std::size_t& read_bytes);
 File standard_input();
+// To standard error, from a handler of a signal.
+void write_in_handler(std::string_view text) noexcept;
+// Writes all of it where the file is, as it goes on. Waits where nobody takes it yet.
+std::error_code write_next(const File& file, std::string_view bytes);
+// Where the next read_next() reads; nullopt for what has no places.
+std::optional<std::uint64_t> place_of(const File& file);
+std::error_code go_to(const File& file, std::uint64_t place);
+std::error_code set_size(const File& file, std::uint64_t bytes);
+// The same open file once more; none for a descriptor that is closed.
+File duplicate(int descriptor);
 bool is_terminal(int descriptor);
 // Opens /dev/null in the place of each standard stream that is closed.
 void open_missing_standard_streams();

@@ -35,6 +35,17 @@ int count_reader(const char* line, void* to) {
   return 0;
 }
 
+// The processes of all snapshots, each as often as it has one open.
+int add_snapshot(const char* line, void* to) {
+  std::istringstream words(line);
+  std::uint64_t process = 0;
+  std::string thread;
+  std::uint64_t snapshot = 0;
+  if (words >> process >> thread >> snapshot)
+    static_cast<std::vector<std::uint32_t>*>(to)->push_back(static_cast<std::uint32_t>(process));
+  return 0;
+}
+
 OldestSnapshots oldest_snapshots(const Map& map) {
   OldestSnapshots oldest;
   mdb_reader_list(map.handle(), add_reader, &oldest);
@@ -83,6 +94,15 @@ bool ReaderSlots::has_room_for(unsigned own) {
   granted_.store(own + std::min(kMore, kReadersMax - used - 1), std::memory_order_relaxed);
   granted_at_.store(os::now_microseconds(), std::memory_order_relaxed);
   return true;
+}
+
+std::uint32_t ReaderSlots::count_living() const {
+  std::vector<std::uint32_t> processes;
+  mdb_reader_list(map_.handle(), add_snapshot, &processes);
+  const auto lives = [&](std::uint32_t process) {
+    return !lock_file_ || lock_file_.is_reader_locked(process);
+  };
+  return static_cast<std::uint32_t>(std::count_if(processes.begin(), processes.end(), lives));
 }
 
 std::vector<LongReader> ReaderSlots::long_readers(const ReadTransaction& transaction,

@@ -30,6 +30,9 @@ class ReaderSlots {
   void count_one() noexcept { own_.fetch_add(1, std::memory_order_relaxed); }
   void remove() noexcept { own_.fetch_sub(1, std::memory_order_relaxed); }
 
+  // How many snapshots processes have open that have not ended.
+  std::uint32_t count_living() const;
+
   // Processes that read a snapshot which was superseded longer ago than `limit_ms`, as of this transaction.
   // Cost  reads the free list for each of them
   std::vector<LongReader> long_readers(const ReadTransaction& transaction, const CommitClock& clock,

@@ -1,10 +1,12 @@
 #include "component_writer.h"
 
+#include "engine/shown.h"
+
 namespace piecemark::index {
 namespace {
 
 std::string quoted(const std::optional<std::string_view>& text) {
-  return text ? "\"" + std::string(*text) + "\"" : "NULL";
+  return text ? engine::shown(*text) : "NULL";
 }
 
 // Lays the given columns over a component.

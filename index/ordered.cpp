@@ -5,6 +5,7 @@
 
 #include "engine/absence.h"
 #include "engine/record.h"
+#include "engine/shown.h"
 
 namespace piecemark::index {
 namespace {
@@ -23,11 +24,10 @@ std::string describe(Bytes key) {
   std::optional<Uuid> drawing;
   std::string_view mark;
   if (!reader.nullable_uuid(drawing) || !reader.text(mark)) return "key " + engine::to_hex(key);
-  std::string text =
-      "drawing " + (drawing ? drawing->to_string() : "NULL") + ", mark \"" + std::string(mark) + "\"";
+  std::string text = "drawing " + (drawing ? drawing->to_string() : "NULL") + ", mark " + engine::shown(mark);
   std::optional<std::string_view> instance;
   if (reader.nullable_text(instance))
-    text += instance ? ", instance \"" + std::string(*instance) + "\"" : ", instance NULL";
+    text += instance ? ", instance " + engine::shown(*instance) : ", instance NULL";
   return text;
 }
 

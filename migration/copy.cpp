@@ -13,10 +13,10 @@ namespace {
 constexpr unsigned kRoomTimes = 2;
 
 // What is in the copy, in the words of `piecemark verify`.
-void require_clean(const engine::ReadTransaction& copy, const std::string& attempted) {
+void require_clean(const engine::ReadTransaction& copy, const std::string& attempted, Watch& watch) {
   const engine::Stamp stamp = index::load_stamp(copy);
   const index::Format& format = index::require_readable(stamp, copy.environment()->path());
-  const Verification found = verify(copy, components_in(copy, format, stamp));
+  const Verification found = verify(copy, components_in(copy, format, stamp), watch);
   if (found.is_clean()) return;
   throw Error(ErrorCode::corrupt_record,
               {attempted,
@@ -27,27 +27,34 @@ void require_clean(const engine::ReadTransaction& copy, const std::string& attem
 
 }  // namespace
 
-void back_up(engine::Environment& environment, const std::string& output) {
+void back_up(engine::Environment& environment, const std::string& output, const OnProgress& on_progress) {
   const std::string attempted = "cannot back up '" + environment.path() + "' to '" + output + "'";
+  Watch watch(on_progress, attempted);
   engine::CreationOptions options = environment.options_for_copy(kRoomTimes);
-  options.check = [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted); };
+  options.check = [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted, watch); };
   engine::Environment::create(
       output, index::kTables,
-      [&](engine::WriteTransaction& transaction) { copy_content(environment, transaction, attempted); },
+      [&](engine::WriteTransaction& transaction) {
+        copy_content(environment, transaction, attempted, watch);
+      },
       options);
 }
 
-Compaction compact(engine::Environment& environment, std::uint32_t busy_timeout_ms) {
+Compaction compact(engine::Environment& environment, std::uint32_t busy_timeout_ms,
+                   const OnProgress& on_progress) {
   const std::string attempted = "cannot compact '" + environment.path() + "'";
+  Watch watch(on_progress, attempted);
   Compaction sizes;
   {
     const engine::ReadTransaction snapshot = environment.begin_read();
     sizes.bytes_before = environment.usage().file_bytes;
   }
   environment.replace(
-      [&](engine::WriteTransaction& transaction) { copy_content(environment, transaction, attempted); },
+      [&](engine::WriteTransaction& transaction) {
+        copy_content(environment, transaction, attempted, watch);
+      },
       [&](const engine::ReadTransaction& copy) {
-        require_clean(copy, attempted);
+        require_clean(copy, attempted, watch);
         engine::os::FileFacts facts;
         engine::os::facts_of(copy.environment()->path(), facts);
         sizes.bytes_after = facts.size_bytes;

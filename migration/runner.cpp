@@ -211,14 +211,17 @@ class Run {
 
 }  // namespace
 
-void copy_content(engine::Environment& from, engine::WriteTransaction& to, const std::string& attempted) {
+void copy_content(engine::Environment& from, engine::WriteTransaction& to, const std::string& attempted,
+                  Watch& watch) {
   const Snapshots snapshots = snapshots_of(from);
   const engine::Stamp stamp = index::load_stamp(snapshots.for_steps);
   const index::Format& format = index::require_readable(stamp, from.path());
   // A new file has nothing of features that this library does not know.
   index::require_writable(stamp, from.path());
   const Route route{stamp, &format, &format, {}};
-  const MigrationOptions options;
+  const std::uint64_t before = watch.done();
+  const MigrationOptions options{
+      .on_progress = [&](const MigrationProgress& now) { return watch.advance_to(before + now.work_done); }};
   Progress progress(options, attempted);
   Run(snapshots, to, route, options, progress, attempted).perform();
 }

@@ -12,6 +12,7 @@
 #include "engine/environment.h"
 #include "piecemark/receipt.h"
 #include "step.h"
+#include "watch.h"
 
 namespace piecemark::migration {
 
@@ -31,7 +32,8 @@ std::optional<Receipt> run_into(const std::string& output, engine::Environment& 
 
 // Writes the last commit into a new file, in the format that it has, and proves it as a migration does. `attempted`
 // begins the message where the content differs.
-// Errors  migration_mismatch, corrupt_file, corrupt_record, disk_full
-void copy_content(engine::Environment& from, engine::WriteTransaction& to, const std::string& attempted);
+// Errors  migration_mismatch, corrupt_file, corrupt_record, disk_full, canceled
+void copy_content(engine::Environment& from, engine::WriteTransaction& to, const std::string& attempted,
+                  Watch& watch);
 
 }  // namespace piecemark::migration

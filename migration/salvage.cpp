@@ -15,6 +15,7 @@
 #include "index/components.h"
 #include "index/row_entries.h"
 #include "lost_keys.h"
+#include "watch.h"
 
 namespace piecemark::migration {
 namespace {
@@ -129,7 +130,8 @@ FoundStamp find_stamp(DamagedFile& file, const engine::os::File& bytes) {
 class Salvage {
  public:
   Salvage(DamagedFile& file, const index::Format& format, bool nulls_not_distinct,
-          engine::WriteTransaction& transaction, const SalvageOptions& options, SalvageReport& report)
+          engine::WriteTransaction& transaction, const std::string& path, const SalvageOptions& options,
+          SalvageReport& report)
       : file_(file),
         entries_(format),
         format_(format),
@@ -138,7 +140,8 @@ class Salvage {
         components_(format, nulls_not_distinct, environment_),
         rows_(components_.layout().writer(transaction)),
         options_(options),
-        report_(report) {}
+        report_(report),
+        watch_(options.on_progress, attempt_to_salvage(path)) {}
 
   void perform() {
     for (const SealedTable& table : kSealedTables) walk_sealed(table);
@@ -188,6 +191,7 @@ class Salvage {
     file_.walk(
         name,
         [&](const DamagedFile::Entry& entry) {
+          watch_.advance();
           if (take_sealed(table.id, entry)) {
             ++counted.read;
           } else {
@@ -295,6 +299,7 @@ class Salvage {
     std::vector<index::DrawingKey> others = drawings_with_lost_rows();
     file_.scan_overflow(standing, [&](Bytes value, std::uint64_t page) {
       if (keyed_.contains(page)) return;
+      watch_.tell();
       const bool is_sound = entries_.read_without_key(
           value, drawings_of_ids_, others, trials_,
           [&](const RowEntries::Row& row) { scan_row(standing, row); },
@@ -328,6 +333,7 @@ class Salvage {
   }
 
   void scan_row(Standing standing, const RowEntries::Row& row) {
+    watch_.advance();
     if (standing == Standing::live) {
       take(row.row);
     } else if (takes(lost_rows_, row.key) && (!index_is_whole_ || indexed_.contains(row.row.id) ||
@@ -370,6 +376,7 @@ class Salvage {
 
   // False where another row keeps it out. One of the same id is the same row, as it is or was.
   bool take(const ComponentRow& row) {
+    watch_.advance();
     const auto conflict = rows_->insert(row);
     if (!conflict) {
       if (row.drawing_id) drawings_wanted_.insert(*row.drawing_id);
@@ -427,6 +434,7 @@ class Salvage {
   std::unique_ptr<index::LayoutWriter> rows_;
   const SalvageOptions& options_;
   SalvageReport& report_;
+  Watch watch_;
 
   std::map<TableId, Lost> lost_;
   Lost lost_rows_;
@@ -494,7 +502,7 @@ SalvageReport salvage(const std::string& from, const std::string& to, const Salv
     report.format = format.number;
     report.stamp = found;
     report.knows_last_commit = file.knows_last_commit();
-    Salvage(file, format, stamp.nulls_not_distinct, transaction, options, report).perform();
+    Salvage(file, format, stamp.nulls_not_distinct, transaction, from, options, report).perform();
     for (const engine::PageDamage& damage : file.damage()) {
       report.pages.push_back({damage.page, damage.reason});
     }

@@ -15,10 +15,34 @@ constexpr std::size_t kProblemsKept = 1000;
 
 class Verifier {
  public:
-  Verifier(const engine::ReadTransaction& transaction, const index::Components& components)
-      : transaction_(transaction), components_(components), environment_(*transaction.environment()) {}
+  Verifier(const engine::ReadTransaction& transaction, const index::Components& components, Watch& watch)
+      : transaction_(transaction),
+        components_(components),
+        environment_(*transaction.environment()),
+        watch_(watch) {}
 
   Verification run() {
+    try {
+      verify_everything();
+    } catch (const Stopped&) {
+      throw watch_.canceled();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  // Not an Error, which whoever visits rows takes for damage.
+  struct Stopped {};
+
+  void advance() {
+    try {
+      watch_.advance();
+    } catch (const Error&) {
+      throw Stopped();
+    }
+  }
+
+  void verify_everything() {
     guarded("the notes of the library", [&] { environment_.verify_notes(transaction_); });
     guarded("drawings", [&] { verify_drawings(); });
     guarded("components", [&] { verify_components(); });
@@ -26,10 +50,8 @@ class Verifier {
     guarded("the history", [&] { verify_history(); });
     guarded("the proof of the last migration", [&] { verify_proof(); });
     verify_other_formats();
-    return std::move(result_);
   }
 
- private:
   void report(std::string problem) {
     ++result_.problem_count;
     if (result_.problems.size() < kProblemsKept) result_.problems.push_back(std::move(problem));
@@ -56,6 +78,7 @@ class Verifier {
         transaction_,
         [&](const Drawing& drawing) {
           ++result_.drawings;
+          advance();
           drawings_.insert(drawing.id);
           if (const auto verdict = index::check_input(drawing))
             report("drawing " + drawing.id.to_string() + ": " + verdict->message);
@@ -68,6 +91,7 @@ class Verifier {
         transaction_,
         [&](const ComponentRow& row) {
           ++result_.components;
+          advance();
           verify_row(row);
         },
         [&](std::string problem) { report(std::move(problem)); });
@@ -120,7 +144,7 @@ class Verifier {
       return;
     }
     const Holdings now = count_holdings({transaction_, components_, Stash(table(index::TableId::stash))},
-                                        columns_of_run(*from, *to), [] {});
+                                        columns_of_run(*from, *to), [&] { advance(); });
     if (now == receipt->after) {
       result_.is_as_migrated = true;
     } else {
@@ -144,6 +168,7 @@ class Verifier {
   const engine::ReadTransaction& transaction_;
   const index::Components& components_;
   const engine::Environment& environment_;
+  Watch& watch_;
   Verification result_;
   std::unordered_set<Uuid> drawings_;
   std::string json_;
@@ -151,8 +176,9 @@ class Verifier {
 
 }  // namespace
 
-Verification verify(const engine::ReadTransaction& transaction, const index::Components& components) {
-  return Verifier(transaction, components).run();
+Verification verify(const engine::ReadTransaction& transaction, const index::Components& components,
+                    Watch& watch) {
+  return Verifier(transaction, components, watch).run();
 }
 
 }  // namespace piecemark::migration

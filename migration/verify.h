@@ -5,11 +5,14 @@
 #include "engine/transaction.h"
 #include "index/components.h"
 #include "piecemark/verification.h"
+#include "watch.h"
 
 namespace piecemark::migration {
 
 // Never throws for damage that it can describe.  Cost  one pass over every table, and a look-up for every row
 // and entry.
-Verification verify(const engine::ReadTransaction& transaction, const index::Components& components);
+// Errors  canceled, io_error
+Verification verify(const engine::ReadTransaction& transaction, const index::Components& components,
+                    Watch& watch);
 
 }  // namespace piecemark::migration

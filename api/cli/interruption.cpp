@@ -2,35 +2,60 @@
 
 #include <array>
 #include <csignal>
+#include <string_view>
+
+#include "engine/os.h"
 
 namespace piecemark::cli {
 namespace {
 
 constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
-volatile std::sig_atomic_t requested = 0;
-std::array<struct sigaction, kSignals.size()> before;
+volatile std::sig_atomic_t requested = 0;    // the signal
+volatile std::sig_atomic_t is_deferred = 0;  // While there is an Interruption.
+
+void end_by(int signal) {
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);  // Where a handler calls this, when that returns.
+}
+
+void on_signal(int signal) {
+  if (is_deferred != 0 && requested == 0) {
+    requested = signal;
+    return;
+  }
+  engine::os::write_in_handler("piecemark: canceled by a signal\n");
+  end_by(signal);
+}
 
 }  // namespace
 
-Interruption::Interruption() {
-  requested = 0;
-  struct sigaction action {};
-  action.sa_handler = [](int) { requested = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigemptyset(&action.sa_mask);
-  for (std::size_t i = 0; i < kSignals.size(); ++i) {
-    sigaction(kSignals[i], nullptr, &before[i]);
+void say_interruptions() {
+  for (const int signal : kSignals) {
+    struct sigaction before {};
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
     // Whoever started the program may want it to go on, as nohup does.
-    if (before[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
 }
 
+Interruption::Interruption() {
+  is_deferred = 1;
+}
+
 Interruption::~Interruption() {
-  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before[i], nullptr);
+  is_deferred = 0;
 }
 
 bool Interruption::is_requested() {
   return requested != 0;
+}
+
+void end_if_interrupted() {
+  if (requested != 0) end_by(requested);
 }
 
 }  // namespace piecemark::cli

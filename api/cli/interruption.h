@@ -1,10 +1,14 @@
-// Ctrl-C, SIGTERM and the end of the terminal as a request to stop at a safe point, instead of the end of the process.
+// Ctrl-C, SIGTERM and the end of the terminal. The program says that it stops, and ends by the signal, as a shell expects
+// that runs it in a loop: at once where nothing is at stake, else at a safe point.
 #pragma once
 
 namespace piecemark::cli {
 
-// From its construction to its end the first such signal is noted; the second ends the process at once, as always.
-// A process has one at a time.
+// From now on signals that would end the process are said before.
+void say_interruptions();
+
+// From its construction to its end the first signal is noted; the second ends the process at once. A process has one of
+// these at a time.
 class Interruption {
  public:
   Interruption();
@@ -14,5 +18,8 @@ class Interruption {
 
   static bool is_requested();
 };
+
+// Ends the process by the signal that was noted, if any.
+void end_if_interrupted();
 
 }  // namespace piecemark::cli

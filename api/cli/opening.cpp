@@ -8,13 +8,11 @@ namespace {
 // Of the one command of this process.
 std::uint64_t map_size_bytes = OpenOptions().map_size_bytes;
 
-void add_map_size(CLI::App* verb) {
-  verb->add_option(
-          "--map-size", map_size_bytes,
-          "Address space for the map of a store, such as 512MB, where the process may have little of it or a "
-          "transaction needs more (default: 64GB)")
-      ->transform(CLI::AsSizeValue(false))
-      ->option_text("BYTES");
+void add_map_size(Verb verb) {
+  verb.size_option(
+      "--map-size", map_size_bytes,
+      "Address space for the map of a store, such as 512MB, where the process may have little of it or a "
+      "transaction needs more (default: 64GB)");
 }
 
 }  // namespace
@@ -27,12 +25,12 @@ OpenOptions to_write() {
   return {.map_size_bytes = map_size_bytes};
 }
 
-void add_opening_options(CLI::App& program) {
-  for (CLI::App* verb : program.get_subcommands({})) {
-    if (verb->get_name() == "formats") continue;
-    const auto parts = verb->get_subcommands({});
+void add_opening_options(Verb& program) {
+  for (const Verb& verb : program.verbs()) {
+    if (verb.name() == "formats") continue;
+    const auto parts = verb.verbs();
     if (parts.empty()) add_map_size(verb);
-    for (CLI::App* part : parts) add_map_size(part);
+    for (const Verb& part : parts) add_map_size(part);
   }
 }
 

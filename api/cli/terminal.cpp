@@ -8,6 +8,7 @@
 #include "api/text/json_writer.h"
 #include "api/text/number_text.h"
 #include "engine/os.h"
+#include "engine/shown.h"
 #include "piecemark/error.h"
 
 namespace piecemark::cli {
@@ -38,8 +39,7 @@ std::string cell(const ComponentRow& row, Column wanted) {
     } else if constexpr (std::is_same_v<T, std::int32_t>) {
       text = std::to_string(value);
     } else {
-      // A control character must not reach the terminal.
-      for (const char c : value) text += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
+      text = engine::escaped(value);
     }
   };
   for_each_column(row, [&](Column column, const auto& value) {
@@ -60,6 +60,11 @@ void print(std::string_view text) {
 }
 
 void print_line(std::string_view text) {
+  print(engine::escaped(text));
+  print("\n");
+}
+
+void print_json(std::string_view text) {
   print(text);
   print("\n");
 }
@@ -76,23 +81,6 @@ void finish_output() {
                                     "what was asked for has been done; check where the output goes"});
 }
 
-std::string printable(std::string_view text) {
-  std::string safe;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
-    const std::string_view three = text.substr(i, 3);
-    const bool is_control = (byte < 0x20 && byte != '\n') || byte == 0x7F;
-    const bool is_later_control = byte == 0xC2 && next >= 0x80 && next < 0xA0;
-    const bool turns_direction =
-        (three >= "\u202A" && three <= "\u202E") || (three >= "\u2066" && three <= "\u2069");
-    safe += is_control || is_later_control || turns_direction ? '?' : text[i];
-    if (is_later_control) i += 1;
-    if (turns_direction) i += 2;
-  }
-  return safe;
-}
-
 std::string shell_quoted(const std::string& name) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+:,@%";
@@ -105,7 +93,7 @@ std::string shell_quoted(const std::string& name) {
 
 // Messages quote what files say; nothing of it may steer the terminal.
 void print_error(std::string_view text) {
-  const std::string line = "piecemark: " + printable(text) + "\n";
+  const std::string line = "piecemark: " + engine::escaped(text, engine::Escape::controls_but_lines) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 bool output_is_terminal() {
@@ -150,7 +138,7 @@ void RowPrinter::add(const ComponentRow& row) {
   if (as_json_) {
     std::string line;
     text::append_json(line, row);
-    print_line(line);
+    print_json(line);
     return;
   }
   std::vector<std::string> cells;

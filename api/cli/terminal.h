@@ -13,15 +13,16 @@ namespace piecemark::cli {
 
 // To standard output. A failure to write is told at the end, by finish_output().
 void print(std::string_view text);
+// A line for people: what could steer the terminal is written as \xNN.
 void print_line(std::string_view text);
+// A line for programs, as it is.
+void print_json(std::string_view text);
 void flush_output();
 // Throws io_error if something could not be written.
 void finish_output();
 
 void print_error(std::string_view text);
 bool output_is_terminal();
-// Text that cannot steer a terminal: control characters, and those that turn the direction of writing, become '?'.
-std::string printable(std::string_view text);
 // A file name as a shell takes it.
 std::string shell_quoted(const std::string& name);
 

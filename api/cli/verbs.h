@@ -2,7 +2,7 @@
 // status.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "api/cli/command_line.h"
 
 namespace piecemark::cli {
 
@@ -14,14 +14,14 @@ enum ExitStatus : int {
   exit_file_unusable = 3,  // corrupt, too new, locked, no permission, disk full
 };
 
-void add_file_verbs(CLI::App& program, int& status);   // create info formats current check
-void add_maintenance_verbs(CLI::App& program);         // backup compact
-void add_text_verbs(CLI::App& program, int& status);   // import export exec
-void add_row_verbs(CLI::App& program, int& status);    // get find list
-void add_migration_verbs(CLI::App& program);           // plan upgrade downgrade
-void add_stash_verbs(CLI::App& program);               // stash list, stash export, stash drop
-void add_proof_verbs(CLI::App& program, int& status);  // history fingerprint verify
+void add_file_verbs(Verb& program, int& status);   // create info formats current check
+void add_maintenance_verbs(Verb& program);         // backup compact
+void add_text_verbs(Verb& program, int& status);   // import export exec
+void add_row_verbs(Verb& program, int& status);    // get find list
+void add_migration_verbs(Verb& program);           // plan upgrade downgrade
+void add_stash_verbs(Verb& program);               // stash list, stash export, stash drop
+void add_proof_verbs(Verb& program, int& status);  // history fingerprint verify
 
-void add_salvage_verb(CLI::App& program, int& status);
+void add_salvage_verb(Verb& program, int& status);
 
 }  // namespace piecemark::cli

@@ -6,11 +6,14 @@
 #include "api/cli/verbs.h"
 #include "api/text/json_writer.h"
 #include "engine/container.h"
+#include "engine/shown.h"
 #include "piecemark/migration.h"
 #include "piecemark/store.h"
 
 namespace piecemark::cli {
 namespace {
+
+constexpr double kLongReaderSecondsMax = 4'000'000;
 
 struct FileArguments {
   std::string file;
@@ -91,7 +94,9 @@ void print_info_json(const StoreInfo& info, const std::vector<LongReader>& long_
   std::string line;
   {
     text::JsonObject object(line);
-    object.add("file", file).add("kind", "piecemark store").add("format", std::uint64_t{info.format});
+    object.add("file", engine::escaped(file, engine::Escape::no_text))
+        .add("kind", "piecemark store")
+        .add("format", std::uint64_t{info.format});
     object.add("format_name", name_of_format(info.format))
         .add("newest_format", std::uint64_t{newest_format()});
     object.add("components", info.components).add("drawings", info.drawings);
@@ -104,7 +109,7 @@ void print_info_json(const StoreInfo& info, const std::vector<LongReader>& long_
     object.add("readers", std::uint64_t{info.readers});
     append_long_readers(object.begin("long_readers"), long_readers);
   }
-  print_line(line);
+  print_json(line);
 }
 
 // What the bytes say where the store itself cannot be opened.
@@ -124,18 +129,18 @@ void print_container(const std::string& file, bool as_json, const Error& error) 
     std::string line;
     {
       text::JsonObject object(line);
-      object.add("file", file).add("kind", kind);
+      object.add("file", engine::escaped(file, engine::Escape::no_text)).add("kind", kind);
       if (stamp)
         object.add("format", std::uint64_t{stamp->format}).add("created_by", stamp->created_by.to_string());
       if (is_damaged) object.add("damage", damage);
       object.add("file_bytes", facts.size_bytes);
     }
-    print_line(line);
+    print_json(line);
     return;
   }
   print_line(file);
   print_field("kind", kind);
-  if (is_damaged) print_field("damage", printable(damage));
+  if (is_damaged) print_field("damage", damage);
   if (stamp) {
     print_field("format", std::to_string(stamp->format) + " (" + name_of_format(stamp->format) + ")");
     print_field("created", stamp->created_at.to_string() + " by piecemark " + stamp->created_by.to_string());
@@ -188,32 +193,30 @@ int check(const FileArguments& arguments) {
 
 }  // namespace
 
-void add_file_verbs(CLI::App& program, int& status) {
+void add_file_verbs(Verb& program, int& status) {
   const auto arguments = std::make_shared<FileArguments>();
   const auto add = [&](const char* name, const char* description) {
-    CLI::App* verb = program.add_subcommand(name, description);
-    verb->add_option("FILE", arguments->file, "The store")->required();
+    Verb verb = program.verb(name, description);
+    verb.option("FILE", arguments->file, "The store").required();
     return verb;
   };
 
-  CLI::App* verb = add("create", "Create an empty store");
-  verb->add_option("--format", arguments->format, "Format of the store (default: the newest)");
-  verb->add_flag("--nulls-not-distinct", arguments->nulls_not_distinct,
-                 "Treat NULLs as equal in the unique constraint");
-  verb->callback([arguments] { create(*arguments); });
+  Verb verb = add("create", "Create an empty store");
+  verb.option("--format", arguments->format, "Format of the store (default: the newest)");
+  verb.flag("--nulls-not-distinct", arguments->nulls_not_distinct,
+            "Treat NULLs as equal in the unique constraint");
+  verb.run([arguments] { create(*arguments); });
 
   verb = add("info", "Say what a file is: format, counts, sizes, options, who wrote it");
-  verb->add_flag("--json", arguments->as_json, "Print JSON");
-  verb->add_option("--long-reader", arguments->long_reader_seconds,
-                   "Name processes whose snapshot was superseded so many seconds ago")
-      ->check(CLI::Range(0.0, 4'000'000.0))
-      ->option_text("SECONDS");
-  verb->callback([arguments] { info(*arguments); });
+  verb.flag("--json", arguments->as_json, "Print JSON");
+  verb.option("--long-reader", arguments->long_reader_seconds, kLongReaderSecondsMax,
+              "Name processes whose snapshot was superseded so many seconds ago")
+      .shown_as("SECONDS");
+  verb.run([arguments] { info(*arguments); });
 
-  program.add_subcommand("formats", "List the formats of this build and the steps between them")
-      ->callback(formats);
-  add("current", "Print the format of a store")->callback([arguments] { current(*arguments); });
-  add("check", "Exit with 1 if an upgrade is pending")->callback([arguments, &status] {
+  program.verb("formats", "List the formats of this build and the steps between them").run(formats);
+  add("current", "Print the format of a store").run([arguments] { current(*arguments); });
+  add("check", "Exit with 1 if an upgrade is pending").run([arguments, &status] {
     status = check(*arguments);
   });
 }

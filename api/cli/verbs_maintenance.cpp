@@ -2,6 +2,7 @@
 #include <memory>
 #include <string>
 
+#include "api/cli/long_task.h"
 #include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
@@ -17,7 +18,10 @@ struct MaintenanceArguments {
 };
 
 void backup(const MaintenanceArguments& arguments) {
-  Store::open(arguments.file, to_read()).backup(arguments.out);
+  const Store store = Store::open(arguments.file, to_read());
+  LongTask task("copying", {});
+  store.backup(arguments.out, task.on_progress());
+  task.finish();
   engine::os::FileFacts copy;
   engine::os::facts_of(arguments.out, copy);
   print_line("copied to '" + arguments.out + "', " + in_bytes(copy.size_bytes) +
@@ -25,23 +29,26 @@ void backup(const MaintenanceArguments& arguments) {
 }
 
 void compact(const MaintenanceArguments& arguments) {
-  const Compaction done = Store::open(arguments.file, to_write()).compact();
+  Store store = Store::open(arguments.file, to_write());
+  LongTask task("compacting", {});
+  const Compaction done = store.compact(task.on_progress());
+  task.finish();
   print_line("compacted '" + arguments.file + "' from " + in_bytes(done.bytes_before) + " to " +
              in_bytes(done.bytes_after));
 }
 
 }  // namespace
 
-void add_maintenance_verbs(CLI::App& program) {
+void add_maintenance_verbs(Verb& program) {
   const auto arguments = std::make_shared<MaintenanceArguments>();
-  CLI::App* verb = program.add_subcommand("backup", "Copy a store while others use it, and check the copy");
-  verb->add_option("FILE", arguments->file, "The store")->required();
-  verb->add_option("OUT", arguments->out, "The new file")->required();
-  verb->callback([arguments] { backup(*arguments); });
+  Verb verb = program.verb("backup", "Copy a store while others use it, and check the copy");
+  verb.option("FILE", arguments->file, "The store").required();
+  verb.option("OUT", arguments->out, "The new file").required();
+  verb.run([arguments] { backup(*arguments); });
 
-  verb = program.add_subcommand("compact", "Give back the room that a store does not need");
-  verb->add_option("FILE", arguments->file, "The store")->required();
-  verb->callback([arguments] { compact(*arguments); });
+  verb = program.verb("compact", "Give back the room that a store does not need");
+  verb.option("FILE", arguments->file, "The store").required();
+  verb.run([arguments] { compact(*arguments); });
 }
 
 }  // namespace piecemark::cli

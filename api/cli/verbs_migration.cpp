@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "api/cli/choice.h"
 #include "api/cli/migration_progress.h"
 #include "api/cli/opening.h"
 #include "api/cli/receipt_text.h"
@@ -14,6 +13,7 @@
 #include "api/cli/verbs.h"
 #include "api/text/json_writer.h"
 #include "engine/os.h"
+#include "engine/shown.h"
 #include "migration/route.h"
 #include "piecemark/migration.h"
 #include "piecemark/store.h"
@@ -43,16 +43,15 @@ std::uint32_t target_format(const std::string& text, std::uint32_t current) {
   std::uint32_t number = 0;
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) {
-    throw CLI::ValidationError(
+    throw UsageError(
         "--to",
         "'" + text + "' is no format; take a number, a name from 'piecemark formats', head, base, +1 or -1");
   }
   if (!is_relative) return number;
   const bool is_up = text.front() == '+';
   if (is_up ? number > std::numeric_limits<std::uint32_t>::max() - current : number >= current) {
-    throw CLI::ValidationError(
-        "--to",
-        "'" + text + "' leads past the formats there are; the file has format " + std::to_string(current));
+    throw UsageError("--to", "'" + text + "' leads past the formats there are; the file has format " +
+                                 std::to_string(current));
   }
   return is_up ? current + number : current - number;
 }
@@ -61,21 +60,20 @@ void require_direction(std::uint32_t current, std::uint32_t target, bool is_upgr
   // What leads from or to an unknown format is for the library to refuse.
   const bool is_known = std::max(current, target) <= known_formats().back().number;
   if (!is_known || (is_upgrade ? target >= current : target <= current)) return;
-  throw CLI::ValidationError("--to", "format " + std::to_string(target) +
-                                         (is_upgrade ? " is older than" : " is newer than") +
-                                         " the file's format " + std::to_string(current) + "; use " +
-                                         (is_upgrade ? "downgrade" : "upgrade"));
+  throw UsageError("--to", "format " + std::to_string(target) +
+                               (is_upgrade ? " is older than" : " is newer than") + " the file's format " +
+                               std::to_string(current) + "; use " + (is_upgrade ? "downgrade" : "upgrade"));
 }
 
 void print_set_aside_line(const SetAside& entry) {
   std::string line;
   text::append_json(line, entry);
-  print_line(line);
+  print_json(line);
 }
 
 void require_file_name(const std::optional<std::string>& output) {
   if (output && (output->empty() || *output == "-")) {
-    throw CLI::ValidationError("--output", "'" + *output + "' is no name for a new file");
+    throw UsageError("--output", "'" + *output + "' is no name for a new file");
   }
 }
 
@@ -141,7 +139,7 @@ void print_table(const MigrationPlan::Table& table, std::string_view label) {
 }
 
 void print_plan(const MigrationPlan& plan, const std::string& file) {
-  print_line(printable("plan: '" + file) + "' from format " + std::to_string(plan.from) + " to " +
+  print_line("plan: '" + file + "' from format " + std::to_string(plan.from) + " to " +
              std::to_string(plan.to));
   if (plan.steps.empty()) {
     print_line("  nothing to do: the file has this format already");
@@ -179,7 +177,9 @@ void print_plan_json(const MigrationPlan& plan, const std::string& file) {
   std::string rest;
   {
     text::JsonObject object(rest);
-    object.add("file", file).add("from", std::uint64_t{plan.from}).add("to", std::uint64_t{plan.to});
+    object.add("file", engine::escaped(file, engine::Escape::no_text))
+        .add("from", std::uint64_t{plan.from})
+        .add("to", std::uint64_t{plan.to});
     text::append_json(object.begin("steps"), plan.steps);
     std::string& tables = object.begin("tables") += '[';
     for (const MigrationPlan::Table& table : plan.tables) {
@@ -199,7 +199,7 @@ void print_plan_json(const MigrationPlan& plan, const std::string& file) {
     object.add("copy_bytes", plan.copy_bytes);
     object.add("expected_us", static_cast<std::uint64_t>(plan.expected_us));
   }
-  print_line(std::string_view(rest).substr(1));
+  print_json(std::string_view(rest).substr(1));
 }
 
 // One object in JSON. Its first member is what is set aside or cannot return, so that memory does not grow with it.
@@ -209,7 +209,7 @@ class SetAsidePrinter {
 
   void add(const SetAside& entry) {
     if (!as_json_) {
-      print_line(printable(line_of(entry)));
+      print_line(line_of(entry));
       return;
     }
     std::string text = begin();
@@ -268,43 +268,39 @@ const std::map<std::string, ProgressStyle> kProgress{
 
 }  // namespace
 
-void add_migration_verbs(CLI::App& program) {
+void add_migration_verbs(Verb& program) {
   const auto add = [&](const char* name, const char* description) {
     const auto arguments = std::make_shared<MigrationArguments>();
-    CLI::App* verb = program.add_subcommand(name, description);
-    verb->add_option("FILE", arguments->file, "The store")->required();
+    Verb verb = program.verb(name, description);
+    verb.option("FILE", arguments->file, "The store").required();
     return std::pair(verb, arguments);
   };
-  const auto add_run_options = [](CLI::App* verb, const std::shared_ptr<MigrationArguments>& arguments) {
-    verb->add_option("--output", arguments->output, "Write a new file, and leave FILE as it is")
-        ->option_text("NEW");
-    add_choice(verb, "--progress", arguments->progress, kProgress,
-               "On standard error: a bar on a terminal (auto), JSON lines, or nothing");
+  const auto add_run_options = [](Verb verb, const std::shared_ptr<MigrationArguments>& arguments) {
+    verb.option("--output", arguments->output, "Write a new file, and leave FILE as it is").shown_as("NEW");
+    verb.choice("--progress", arguments->progress, kProgress,
+                "On standard error: a bar on a terminal (auto), JSON lines, or nothing");
   };
 
-  const auto [planning, plan_arguments] =
+  auto [planning, plan_arguments] =
       add("plan", "Say what an upgrade or downgrade would do, without doing it");
-  planning->add_option("--to", plan_arguments->to, "Format to reach (default: head)")
-      ->option_text("N|NAME|head|base|+1|-1");
-  planning->add_flag("--json", plan_arguments->as_json, "Print JSON");
-  planning->callback([arguments = plan_arguments] { plan(*arguments); });
+  planning.option("--to", plan_arguments->to, "Format to reach (default: head)")
+      .shown_as("N|NAME|head|base|+1|-1");
+  planning.flag("--json", plan_arguments->as_json, "Print JSON");
+  planning.run([arguments = plan_arguments] { plan(*arguments); });
 
-  const auto [upgrade, upgrade_arguments] =
+  auto [upgrade, upgrade_arguments] =
       add("upgrade", "Take a store to a newer format, with all that a downgrade had set aside");
-  upgrade->add_option("--to", upgrade_arguments->to, "Format to reach (default: head)")
-      ->option_text("N|NAME|head|+1");
+  upgrade.option("--to", upgrade_arguments->to, "Format to reach (default: head)").shown_as("N|NAME|head|+1");
   add_run_options(upgrade, upgrade_arguments);
-  upgrade->callback([arguments = upgrade_arguments] { migrate_to(*arguments, true); });
+  upgrade.run([arguments = upgrade_arguments] { migrate_to(*arguments, true); });
 
-  const auto [downgrade, downgrade_arguments] =
+  auto [downgrade, downgrade_arguments] =
       add("downgrade", "Take a store to an older format; what that cannot hold is listed, or set aside");
-  downgrade->add_option("--to", downgrade_arguments->to, "Format to reach")
-      ->required()
-      ->option_text("N|NAME|base|-1");
-  add_choice(downgrade, "--on-conflict", downgrade_arguments->on_loss, kOnLoss,
-             "For what the older format cannot hold (default: refuse)");
+  downgrade.option("--to", downgrade_arguments->to, "Format to reach").required().shown_as("N|NAME|base|-1");
+  downgrade.choice("--on-conflict", downgrade_arguments->on_loss, kOnLoss,
+                   "For what the older format cannot hold (default: refuse)");
   add_run_options(downgrade, downgrade_arguments);
-  downgrade->callback([arguments = downgrade_arguments] { migrate_to(*arguments, false); });
+  downgrade.run([arguments = downgrade_arguments] { migrate_to(*arguments, false); });
 }
 
 }  // namespace piecemark::cli

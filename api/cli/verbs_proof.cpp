@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/cli/long_task.h"
 #include "api/cli/opening.h"
 #include "api/cli/receipt_text.h"
 #include "api/cli/terminal.h"
@@ -57,7 +58,7 @@ void history_of(const ContentArguments& arguments) {
   const ReadTxn snapshot = Store::open(arguments.file, to_read()).read();
   for (const Receipt& receipt : history(snapshot)) {
     if (arguments.as_json) {
-      print_line(receipt_as_json(receipt));
+      print_json(receipt_as_json(receipt));
     } else {
       print(receipt.started_at.to_string() + "  piecemark " + receipt.library_version + "  ");
       print_receipt(receipt);
@@ -70,7 +71,7 @@ void print_fingerprint(const ContentArguments& arguments) {
   ColumnSet columns = columns_of_format(arguments.as_format.value_or(snapshot.format()));
   for (const std::string& name : arguments.without) {
     const auto column = column_named(name);
-    if (!column) throw CLI::ValidationError("--without", "components has no column '" + name + "'");
+    if (!column) throw UsageError("--without", "components has no column '" + name + "'");
     columns.remove(*column);
   }
   const ContentFingerprint content = fingerprint(snapshot, columns);
@@ -81,7 +82,7 @@ void print_fingerprint(const ContentArguments& arguments) {
       append_fingerprint(object.begin("components"), content.components);
       append_fingerprint(object.begin("drawings"), content.drawings);
     }
-    print_line(line);
+    print_json(line);
     return;
   }
   print_line("components  " + content.components.to_string() + "  " +
@@ -96,7 +97,9 @@ int verify_file(const ContentArguments& arguments) {
     verify_pages(store);
     print_line("pages       sound: trees, overflow pages and free list");
   }
-  const Verification result = verify(store.read());
+  LongTask task("verifying", {});
+  const Verification result = verify(store.read(), task.on_progress());
+  task.finish();
   for (const std::string& problem : result.problems) print_line("problem     " + problem);
   if (result.problem_count > result.problems.size()) {
     print_line("            and " + std::to_string(result.problem_count - result.problems.size()) + " more");
@@ -122,29 +125,28 @@ int verify_file(const ContentArguments& arguments) {
 
 }  // namespace
 
-void add_proof_verbs(CLI::App& program, int& status) {
+void add_proof_verbs(Verb& program, int& status) {
   const auto content = std::make_shared<ContentArguments>();
   const auto add = [&](const char* name, const char* description) {
-    CLI::App* added = program.add_subcommand(name, description);
-    added->add_option("FILE", content->file, "The store")->required();
+    Verb added = program.verb(name, description);
+    added.option("FILE", content->file, "The store").required();
     return added;
   };
-  CLI::App* verb = add("history", "Print the receipts of past migrations");
-  verb->add_flag("--json", content->as_json, "Print NDJSON");
-  verb->callback([content] { history_of(*content); });
+  Verb verb = add("history", "Print the receipts of past migrations");
+  verb.flag("--json", content->as_json, "Print NDJSON");
+  verb.run([content] { history_of(*content); });
 
   verb = add("fingerprint", "Print the fingerprint of the content, which does not depend on format or order");
-  verb->add_option("--as", content->as_format, "Over the columns of this format (default: the file's)");
-  verb->add_option("--without", content->without, "Columns to leave out")
-      ->delimiter(',')
-      ->option_text("COLUMN,...");
-  verb->add_flag("--json", content->as_json, "Print JSON");
-  verb->callback([content] { print_fingerprint(*content); });
+  verb.option("--as", content->as_format, "Over the columns of this format (default: the file's)");
+  verb.option("--without", content->without, "Columns to leave out")
+
+      .shown_as("COLUMN,...");
+  verb.flag("--json", content->as_json, "Print JSON");
+  verb.run([content] { print_fingerprint(*content); });
 
   verb = add("verify", "Check every checksum, index entry, constraint and counter");
-  verb->add_flag("--deep", content->is_deep,
-                 "Walk the pages of the file too, also while others have it open");
-  verb->callback([content, &status] { status = verify_file(*content); });
+  verb.flag("--deep", content->is_deep, "Walk the pages of the file too, also while others have it open");
+  verb.run([content, &status] { status = verify_file(*content); });
 }
 
 }  // namespace piecemark::cli

@@ -2,7 +2,7 @@
 #include <map>
 #include <memory>
 
-#include "api/cli/choice.h"
+#include "api/cli/long_task.h"
 #include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
@@ -77,7 +77,7 @@ int print_report(const SalvageReport& report, const std::string& output) {
     return "page " + std::to_string(page.number) + ": " + page.reason;
   });
   print_tables(report);
-  print_list("lost", report.losses, [](const std::string& loss) { return printable(loss); });
+  print_list("lost", report.losses, [](const std::string& loss) { return loss; });
   print_list("lost", report.lost_components, id_of);
   print_list("stale", report.stale_components,
              [](const Uuid& id) { return id_of(id) + ": from a page that no tree reaches"; });
@@ -99,19 +99,21 @@ int print_report(const SalvageReport& report, const std::string& output) {
 
 }  // namespace
 
-void add_salvage_verb(CLI::App& program, int& status) {
+void add_salvage_verb(Verb& program, int& status) {
   const auto arguments = std::make_shared<SalvageArguments>();
-  CLI::App* verb =
-      program.add_subcommand("salvage", "Write what can be read from a damaged store to a new one");
-  verb->add_option("FILE", arguments->file, "The damaged store; it is only read")->required();
-  verb->add_option("OUT", arguments->output, "The new store")->required();
-  add_choice(verb, "--stale-rows", arguments->stale_rows, kStaleRows,
-             "Take rows of pages that no tree reaches, where deleted ones lie, too (default: where-lost)");
-  verb->callback([arguments, &status] {
-    status = print_report(
-        salvage(arguments->file, arguments->output,
-                {.stale_rows = arguments->stale_rows, .map_size_bytes = to_write().map_size_bytes}),
-        arguments->output);
+  Verb verb = program.verb("salvage", "Write what can be read from a damaged store to a new one");
+  verb.option("FILE", arguments->file, "The damaged store; it is only read").required();
+  verb.option("OUT", arguments->output, "The new store").required();
+  verb.choice("--stale-rows", arguments->stale_rows, kStaleRows,
+              "Take rows of pages that no tree reaches, where deleted ones lie, too (default: where-lost)");
+  verb.run([arguments, &status] {
+    LongTask task("salvaging", {});
+    const SalvageReport report = salvage(arguments->file, arguments->output,
+                                         {.stale_rows = arguments->stale_rows,
+                                          .map_size_bytes = to_write().map_size_bytes,
+                                          .on_progress = task.on_progress()});
+    task.finish();
+    status = print_report(report, arguments->output);
   });
 }
 

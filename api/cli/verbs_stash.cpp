@@ -45,7 +45,7 @@ void print_as_json(const StashEntry& entry) {
   line += ",\"state\":";
   text::append_json_string(line, entry.is_left_over ? "left_over" : "waiting");
   line += ",\"receipt\":" + std::to_string(entry.set_aside.run) + "}";
-  print_line(line);
+  print_json(line);
 }
 
 void print_as_text(const StashEntry& entry) {
@@ -61,7 +61,7 @@ void print_as_text(const StashEntry& entry) {
   }
   line += " on drawing " + (component.drawing_id ? component.drawing_id->to_string() : "NULL") +
           ", component " + component.id.to_string() + ": " + set_aside.reason;
-  print_line(printable(line));
+  print_line(line);
 }
 
 void list(const StashArguments& arguments) {
@@ -79,7 +79,7 @@ void export_entries(const StashArguments& arguments) {
     } else {
       text::append_json(line, row, columns_of_identifier());
     }
-    print_line(line);
+    print_json(line);
   });
 }
 
@@ -92,24 +92,23 @@ void drop(const StashArguments& arguments) {
 
 }  // namespace
 
-void add_stash_verbs(CLI::App& program) {
-  CLI::App* stash = program.add_subcommand("stash", "Show and handle what a downgrade has set aside");
-  stash->require_subcommand(1);
+void add_stash_verbs(Verb& program) {
+  Verb stash = program.verb("stash", "Show and handle what a downgrade has set aside");
   const auto arguments = std::make_shared<StashArguments>();
   const auto add = [&](const char* name, const char* description) {
-    CLI::App* verb = stash->add_subcommand(name, description);
-    verb->add_option("FILE", arguments->file, "The store")->required();
-    verb->add_flag("--left-over", arguments->only_left_over,
-                   "Only what could not return with an upgrade, and will not by itself");
+    Verb verb = stash.verb(name, description);
+    verb.option("FILE", arguments->file, "The store").required();
+    verb.flag("--left-over", arguments->only_left_over,
+              "Only what could not return with an upgrade, and will not by itself");
     return verb;
   };
-  CLI::App* verb = add("list", "List the entries, with the reason why each is there");
-  verb->add_flag("--json", arguments->as_json, "Print NDJSON on a terminal too");
-  verb->callback([arguments] { list(*arguments); });
-  add("export", "Print the entries as NDJSON that import takes")->callback([arguments] {
+  Verb verb = add("list", "List the entries, with the reason why each is there");
+  verb.flag("--json", arguments->as_json, "Print NDJSON on a terminal too");
+  verb.run([arguments] { list(*arguments); });
+  add("export", "Print the entries as NDJSON that import takes").run([arguments] {
     export_entries(*arguments);
   });
-  add("drop", "Delete the entries for good")->callback([arguments] { drop(*arguments); });
+  add("drop", "Delete the entries for good").run([arguments] { drop(*arguments); });
 }
 
 }  // namespace piecemark::cli

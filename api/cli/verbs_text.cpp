@@ -1,11 +1,10 @@
 // Verbs that move text in and out: import, export, exec.
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "api/cli/choice.h"
+#include "api/cli/long_task.h"
 #include "api/cli/opening.h"
 #include "api/cli/terminal.h"
 #include "api/cli/verbs.h"
@@ -13,9 +12,7 @@
 #include "api/text/export.h"
 #include "api/text/import.h"
 #include "api/text/input.h"
-#include "api/text/text_file.h"
-#include "engine/file_name.h"
-#include "engine/file_owner.h"
+#include "api/text/output_file.h"
 #include "engine/lock_file.h"
 #include "engine/os.h"
 #include "piecemark/store.h"
@@ -48,7 +45,7 @@ std::optional<text::ImportOptions::Source> source_of(const std::string& path,
   if (path.empty()) return std::nullopt;
   const auto format = given ? given : text::text_format_of(path);
   if (!format)
-    throw CLI::ValidationError(
+    throw UsageError(
         "--input",
         "'" + path + "' has no extension that says what it is; give --input csv or --input ndjson");
   return text::ImportOptions::Source{path, *format};
@@ -73,8 +70,8 @@ void require_own_file(const char* option, const std::string& output, const std::
   taken.insert(taken.end(), others.begin(), others.end());
   for (const std::string& path : taken) {
     if (!path.empty() && is_same_file(output, path)) {
-      throw CLI::ValidationError(
-          option, "'" + output + "' is the same file as '" + path + "', which would be overwritten");
+      throw UsageError(option,
+                       "'" + output + "' is the same file as '" + path + "', which would be overwritten");
     }
   }
 }
@@ -84,17 +81,27 @@ bool is_there(const std::string& path) {
   return !engine::os::facts_of(path, facts);
 }
 
-// The store to import into: the file that is there, or a new one. Where another program creates it first, that one.
-Store open_or_create(const ImportArguments& arguments) {
+std::string attempt_to_import(const ImportArguments& arguments) {
+  return "cannot import into '" + arguments.file + "'";
+}
+
+text::ImportResult import_into_new(text::Importer& importer, const ImportArguments& arguments,
+                                   std::optional<LongTask>& task) {
+  task.emplace("importing", attempt_to_import(arguments));
+  text::ImportResult result;
+  OpenOptions options = to_write();
+  options.write_older_format = true;
+  Store::create(arguments.file,
+                {.format = arguments.format.value_or(0),
+                 .content = [&](WriteTxn& txn) { result = importer.run(txn, arguments.file); }},
+                options);
+  return result;
+}
+
+text::ImportResult import_into_present(text::Importer& importer, const ImportArguments& arguments,
+                                       std::optional<LongTask>& task) {
   OpenOptions options = to_write();
   options.write_older_format = arguments.format.has_value();
-  if (!is_there(arguments.file)) {
-    try {
-      return Store::create(arguments.file, {.format = arguments.format.value_or(0)}, options);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::file_exists || !is_there(arguments.file)) throw;
-    }
-  }
   Store store = Store::open(arguments.file, options);
   const std::uint32_t found = store.info().format;
   if (arguments.format && *arguments.format != found) {
@@ -104,156 +111,144 @@ Store open_or_create(const ImportArguments& arguments) {
                                             {},
                                             "leave --format out, or upgrade or downgrade the file first"});
   }
-  return store;
+  WriteTxn transaction = store.write();
+  task.emplace("importing", attempt_to_import(arguments));
+  const text::ImportResult result = importer.run(transaction, store.path());
+  transaction.commit();
+  return result;
 }
 
-void import(const ImportArguments& arguments) {
+// Into the file that is there, or a new one, which gets its name with its rows. Where another program creates it first,
+// into that one.
+// The task begins once nobody is waited for.
+text::ImportResult import_rows(text::Importer& importer, const ImportArguments& arguments,
+                               std::optional<LongTask>& task) {
+  importer.await_input();
+  if (!is_there(arguments.file)) {
+    try {
+      return import_into_new(importer, arguments, task);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::file_exists || !is_there(arguments.file)) throw;
+      task.reset();
+    }
+  }
+  return import_into_present(importer, arguments, task);
+}
+
+int import(const ImportArguments& arguments) {
   if (arguments.drawings.empty() && arguments.components.empty()) {
-    throw CLI::RequiredError("--components or --drawings");
+    throw UsageError("--components or --drawings is required");
   }
   if (arguments.drawings == "-" && arguments.components == "-") {
-    throw CLI::ValidationError("--drawings", "standard input can be read only once");
+    throw UsageError("--drawings", "standard input can be read only once");
   }
   if (!arguments.rejects.empty() && !arguments.skip_invalid)
-    throw CLI::RequiredError("--skip-invalid (for --rejects)");
+    throw UsageError("--skip-invalid (for --rejects) is required");
   require_own_file("--rejects", arguments.rejects, arguments.file,
                    {arguments.drawings, arguments.components});
-  ProgressLine progress("importing");
+  std::optional<LongTask> task;
   text::Importer importer({
       .drawings = source_of(arguments.drawings, arguments.input),
       .components = source_of(arguments.components, arguments.input),
       .on_conflict = arguments.on_conflict,
       .skip_invalid = arguments.skip_invalid,
       .rejects_path = arguments.rejects,
-      .on_progress = [&](std::uint64_t rows, std::uint64_t done,
-                         std::uint64_t total) { progress.update(rows, done, total); },
+      .on_progress =
+          [&](std::uint64_t rows, std::uint64_t done, std::uint64_t total) {
+            if (task) task->update(rows, done, total);
+          },
   });
-  Store store = open_or_create(arguments);
-  const text::ImportResult result = importer.run(store);
-  progress.clear();
-  print_line("imported " + std::to_string(result.inserted) + " components and " +
-             std::to_string(result.drawings) + " drawings");
-  if (result.updated > 0)
-    print_line("updated  " + std::to_string(result.updated) + " components that were there");
+  const text::ImportResult result = import_rows(importer, arguments, task);
+  task->finish();
+  // Rejects on standard output are for programs.
+  const auto say = [&](const std::string& line) {
+    arguments.rejects == "-" ? print_error(line) : print_line(line);
+  };
+  say("imported " + std::to_string(result.inserted) + " components and " + std::to_string(result.drawings) +
+      " drawings");
+  if (result.updated > 0) say("updated  " + std::to_string(result.updated) + " components that were there");
   if (result.skipped > 0)
-    print_line("skipped  " + std::to_string(result.skipped) +
-               (arguments.on_conflict == OnConflict::newer
-                    ? " components that were there, and are as new or newer"
-                    : " components whose id or key was taken"));
+    say("skipped  " + std::to_string(result.skipped) +
+        (arguments.on_conflict == OnConflict::newer ? " components that were there, and are as new or newer"
+                                                    : " components whose id or key was taken"));
   if (result.drawings_renamed > 0)
-    print_line("renamed  " + std::to_string(result.drawings_renamed) + " drawings that were there");
+    say("renamed  " + std::to_string(result.drawings_renamed) + " drawings that were there");
   if (result.drawings_kept > 0)
-    print_line("kept     " + std::to_string(result.drawings_kept) + " drawings that were there");
-  if (result.invalid > 0) {
-    print_line("refused  " + std::to_string(result.invalid) + " invalid rows" +
-               (arguments.rejects.empty() ? "" : ", written to '" + arguments.rejects + "'"));
-  }
+    say("kept     " + std::to_string(result.drawings_kept) + " drawings that were there");
+  if (result.invalid == 0) return exit_done;
+  const std::string where = arguments.rejects == "-" ? "standard output" : "'" + arguments.rejects + "'";
+  say("refused  " + std::to_string(result.invalid) + " invalid rows" +
+      (arguments.rejects.empty() ? "" : ", written to " + where));
+  return exit_refused;
 }
-
-// Where exported text goes. A file gets its name when it is complete. A new one is no more open than the store; one that
-// takes the place of another is as open as that.
-class Output {
- public:
-  Output(std::string path, const std::string& store) : path_(std::move(path)) {
-    if (path_ == "-") return;
-    path_ = engine::os::resolved(path_);  // A symbolic link stays one.
-    partial_ = engine::with_suffix(path_, partial_);
-    engine::os::FileFacts facts;
-    is_direct_ = !engine::os::facts_of(path_, facts) && !facts.is_regular;  // A device or a pipe.
-    if (!is_direct_) create_partial(store);
-    file_.open(is_direct_ ? path_ : partial(), std::ios::binary | std::ios::trunc);
-    check();
-  }
-  ~Output() {
-    if (file_.is_open() && !is_direct_) engine::os::remove_quietly(partial());
-  }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
-
-  void write(std::string_view piece) {
-    if (path_ == "-") {
-      print(piece);
-      return;
-    }
-    file_.write(piece.data(), static_cast<std::streamsize>(piece.size()));
-    check();
-  }
-
-  void finish() {
-    if (path_ == "-") return;
-    file_.flush();
-    check();
-    file_.close();
-    check();
-    if (!is_direct_ && engine::os::rename_replacing(partial(), path_)) file_.setstate(std::ios::failbit);
-    check();
-  }
-
- private:
-  const std::string& partial() const { return partial_; }
-  // Whoever fails here cannot open it either.
-  void create_partial(const std::string& store) const {
-    constexpr std::uint32_t kOwnerOnly = 0600;
-    engine::os::File present;
-    engine::os::File file;
-    engine::FileOwner owner;
-    if (engine::os::open_file(path_, engine::os::Access::read, present) || engine::owner_of(present, owner)) {
-      text::create_text_file(partial(), {store});
-    } else if (!engine::os::create_exclusively(partial(), kOwnerOnly, file)) {
-      static_cast<void>(engine::give_to(owner, file));
-    }
-  }
-  void check() const {
-    if (file_) return;
-    throw Error(ErrorCode::io_error, {"cannot write '" + path_ + "'",
-                                      "a file that takes no data, " +
-                                          in_bytes(engine::os::free_bytes(path_)) + " are free on the disk",
-                                      {},
-                                      "check the folder, its permissions and the free space"});
-  }
-
-  std::string path_;
-  std::string partial_ =
-      ".part-" + Uuid::generate().to_string();  // behind the path; nobody else has this name
-  bool is_direct_ = false;
-  std::ofstream file_;
-};
 
 TextFormat output_format(const ExportArguments& arguments, const std::string& path) {
   if (arguments.output) return *arguments.output;
   return text::text_format_of(path).value_or(TextFormat::ndjson);
 }
 
+// What is printed already comes first.
+text::OutputFile output_to(const std::string& path, const std::string& store) {
+  flush_output();
+  return {path, path == "-" ? "cannot write to standard output" : "cannot write '" + path + "'", {store}};
+}
+
 void export_text(const ExportArguments& arguments) {
   if (arguments.drawings == "-" && arguments.components == "-") {
-    throw CLI::ValidationError("--drawings", "standard output takes one table only");
+    throw UsageError("--drawings", "standard output takes one table only");
   }
   require_own_file("--drawings", arguments.drawings, arguments.file, {});
   require_own_file("--components", arguments.components, arguments.file, {arguments.drawings});
   const Store store = Store::open(arguments.file, to_read());
   const ReadTxn snapshot = store.read();
-  if (!arguments.drawings.empty()) {
-    Output output(arguments.drawings, arguments.file);
-    text::export_drawings(snapshot, output_format(arguments, arguments.drawings),
-                          [&](std::string_view piece) { output.write(piece); });
+  LongTask task("exporting", "cannot export '" + arguments.file + "'");
+  const auto export_to = [&](const std::string& path, const auto& write) {
+    text::OutputFile output = output_to(path, arguments.file);
+    write(output_format(arguments, path), [&](std::string_view piece) {
+      task.require_go_on();
+      output.write(piece);
+    });
+    task.require_go_on();
     output.finish();
+  };
+  if (!arguments.drawings.empty()) {
+    export_to(arguments.drawings, [&](TextFormat format, const text::TextSink& sink) {
+      text::export_drawings(snapshot, format, sink);
+    });
   }
   if (arguments.components.empty() && !arguments.drawings.empty()) return;
-  const std::string path = arguments.components.empty() ? "-" : arguments.components;
-  Output output(path, arguments.file);
-  ProgressLine progress("exporting");
   const std::uint64_t total = snapshot.component_count();
-  text::export_components(
-      snapshot, output_format(arguments, path), [&](std::string_view piece) { output.write(piece); },
-      [&](std::uint64_t rows) { progress.update(rows, rows, total); });
-  output.finish();
+  export_to(arguments.components.empty() ? "-" : arguments.components,
+            [&](TextFormat format, const text::TextSink& sink) {
+              text::export_components(snapshot, format, sink,
+                                      [&](std::uint64_t rows) { task.update(rows, rows, total); });
+            });
 }
 
-int exec(const std::string& file) {
-  Store store = Store::open(file, to_write());
-  store.write().rollback();  // Says at once what would keep every operation from writing.
+struct ExecArguments {
+  std::string file;
+  bool read_only = false;
+};
+
+// Who may not write to the file can still ask: `why` says what keeps changes out.
+Store open_for_exec(const ExecArguments& arguments, std::optional<Error>& why) {
+  if (!arguments.read_only) {
+    try {
+      return Store::open(arguments.file, to_write());
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::permission_denied) throw;
+      why = error;
+    }
+  }
+  return Store::open(arguments.file, to_read());
+}
+
+int exec(const ExecArguments& arguments) {
+  std::optional<Error> why_read_only;
+  Store store = open_for_exec(arguments, why_read_only);
   text::LineReader lines("-");
-  text::ExecSession session(store, [&] { return Store::open(file, to_write()); });
+  text::ExecSession session(
+      store, [&] { return open_for_exec(arguments, why_read_only); }, why_read_only);
   for (;;) {
     // Answers are handed over before waiting for more, so that a program may ask and listen in turns.
     if (!lines.has_buffered_line()) flush_output();
@@ -261,12 +256,13 @@ int exec(const std::string& file) {
     const auto result = lines.next(line);
     if (result == text::LineReader::Result::end) break;
     if (result == text::LineReader::Result::too_long) {
-      print_line(text::ExecSession::answer_to_long_line());
+      print_json(session.answer_to_long_line());
     } else if (line.find_first_not_of(" \t\r") != std::string_view::npos) {
-      print_line(session.answer(line));
+      print_json(session.answer(line));
     }
   }
-  if (!session.is_in_transaction()) return exit_done;
+  if (!session.is_in_transaction())
+    return session.refused() > 0 && session.refused() == session.answered() ? exit_refused : exit_done;
   session.rollback();
   print_error(
       "the input ended within a transaction, which was rolled back\n  next       end it with "
@@ -283,37 +279,37 @@ const std::map<std::string, OnConflict> kOnConflict{{"fail", OnConflict::fail},
 
 }  // namespace
 
-void add_text_verbs(CLI::App& program, int& status) {
+void add_text_verbs(Verb& program, int& status) {
   const auto importing = std::make_shared<ImportArguments>();
-  CLI::App* verb = program.add_subcommand(
+  Verb verb = program.verb(
       "import", "Bring CSV or NDJSON into a store, all or nothing; creates the store when it is missing");
-  verb->add_option("FILE", importing->file, "The store")->required();
-  verb->add_option("--drawings", importing->drawings, "File of drawings; - is standard input");
-  verb->add_option("--components", importing->components, "File of components; - is standard input");
-  verb->add_option("--format", importing->format,
-                   "Format of the store; an older one is written as old apps did");
-  add_choice(verb, "--on-conflict", importing->on_conflict, kOnConflict,
-             "For an id or key that is taken (default: fail)");
-  add_choice(verb, "--input", importing->input, kTextFormats, "What the files are (default: by extension)");
-  verb->add_flag("--skip-invalid", importing->skip_invalid, "Store the valid rows and leave the others out");
-  verb->add_option("--rejects", importing->rejects, "File for the rows left out, with the reasons");
-  verb->callback([importing] { import(*importing); });
+  verb.option("FILE", importing->file, "The store").required();
+  verb.option("--drawings", importing->drawings, "File of drawings; - is standard input");
+  verb.option("--components", importing->components, "File of components; - is standard input");
+  verb.option("--format", importing->format, "Format of the store; an older one is written as old apps did");
+  verb.choice("--on-conflict", importing->on_conflict, kOnConflict,
+              "For an id or key that is taken (default: fail)");
+  verb.choice("--input", importing->input, kTextFormats, "What the files are (default: by extension)");
+  verb.flag("--skip-invalid", importing->skip_invalid, "Store the valid rows and leave the others out");
+  verb.option("--rejects", importing->rejects, "File for the rows left out, with the reasons");
+  verb.run([importing, &status] { status = import(*importing); });
 
   const auto exporting = std::make_shared<ExportArguments>();
-  verb = program.add_subcommand(
-      "export", "Write a store as CSV or NDJSON; without options the components go to standard output");
-  verb->add_option("FILE", exporting->file, "The store")->required();
-  verb->add_option("--drawings", exporting->drawings, "File for the drawings; - is standard output");
-  verb->add_option("--components", exporting->components, "File for the components; - is standard output");
-  add_choice(verb, "--output", exporting->output, kTextFormats,
-             "What to write (default: by extension, else ndjson)");
-  verb->callback([exporting] { export_text(*exporting); });
+  verb = program.verb("export",
+                      "Write a store as CSV or NDJSON; without options the components go to standard output");
+  verb.option("FILE", exporting->file, "The store").required();
+  verb.option("--drawings", exporting->drawings, "File for the drawings; - is standard output");
+  verb.option("--components", exporting->components, "File for the components; - is standard output");
+  verb.choice("--output", exporting->output, kTextFormats,
+              "What to write (default: by extension, else ndjson)");
+  verb.run([exporting] { export_text(*exporting); });
 
-  const auto file = std::make_shared<std::string>();
-  verb = program.add_subcommand(
-      "exec", "Execute operations from standard input, one JSON object a line, one answer a line");
-  verb->add_option("FILE", *file, "The store")->required();
-  verb->callback([file, &status] { status = exec(*file); });
+  const auto executing = std::make_shared<ExecArguments>();
+  verb = program.verb("exec",
+                      "Execute operations from standard input, one JSON object a line, one answer a line");
+  verb.option("FILE", executing->file, "The store").required();
+  verb.flag("--read-only", executing->read_only, "Refuse operations that change anything");
+  verb.run([executing, &status] { status = exec(*executing); });
 }
 
 }  // namespace piecemark::cli

@@ -7,6 +7,7 @@
 #include "api/text/input.h"
 #include "api/text/json_writer.h"
 #include "api/text/row_binding.h"
+#include "engine/shown.h"
 #include "index/constraints.h"
 
 namespace piecemark::text {
@@ -46,7 +47,7 @@ const Members& require_object(std::variant<const Members*, Violation> read) {
 
 const JsonMember& require_member(const Members& members, std::string_view name) {
   if (const JsonMember* member = find_member(members, name)) return *member;
-  refuse("the operation has no \"" + std::string(name) + "\"");
+  refuse("the operation has no " + engine::shown(name));
 }
 
 // An id, or nullopt for null, which equals no id.
@@ -71,7 +72,7 @@ void append_error(std::string& to, ErrorCode code, const Violation* violation, s
   error.add("code", name_of(code));
   error.add_text_or_null("constraint", violation != nullptr ? violation->constraint : "");
   error.add_text_or_null("column", violation != nullptr ? violation->column : "");
-  error.add("message", message);
+  error.add("message", engine::escaped(message, engine::Escape::no_text));
 }
 
 }  // namespace
@@ -89,14 +90,14 @@ class ExecSession::Operation {
         const bool is_known =
             std::find(entry.members.begin(), entry.members.end(), member.name) != entry.members.end();
         if (member.name != "op" && (!is_known || member.name.empty())) {
-          refuse("the operation \"" + std::string(name) + "\" takes no \"" + std::string(member.name) + "\"");
+          refuse("the operation " + engine::shown(name) + " takes no " + engine::shown(member.name));
         }
       }
       if (session_.has_lost_transaction_) return run_in_lost_transaction(name);
       (this->*entry.run)();
       return std::move(answer_);
     }
-    refuse("\"" + std::string(name) + "\" is not an operation");
+    refuse(engine::shown(name) + " is not an operation");
   }
 
  private:
@@ -122,7 +123,7 @@ class ExecSession::Operation {
   template <class Work>
   auto write(const Work& work) {
     if (session_.transaction_) return work(*session_.transaction_);
-    WriteTxn transaction = session_.store_.write();
+    WriteTxn transaction = session_.begin_write();
     auto result = work(transaction);
     transaction.commit();
     return result;
@@ -178,7 +179,7 @@ class ExecSession::Operation {
 
   void begin() {
     if (session_.transaction_) refuse("a transaction is open already");
-    session_.transaction_ = session_.store_.write();
+    session_.transaction_ = session_.begin_write();
     answer_ok();
   }
 
@@ -305,6 +306,16 @@ const std::array<ExecSession::Operation::Entry, 14> ExecSession::Operation::kEnt
 }};
 
 std::string ExecSession::answer(std::string_view line) {
+  ++answered_;
+  return answer_or_refusal(line);
+}
+
+WriteTxn ExecSession::begin_write() {
+  if (why_read_only_) throw *why_read_only_;
+  return store_.write();
+}
+
+std::string ExecSession::answer_or_refusal(std::string_view line) {
   std::string answer;
   try {
     if (is_closed_) {
@@ -318,6 +329,7 @@ std::string ExecSession::answer(std::string_view line) {
     append_error(answer, error.code(), nullptr, error.facts().attempted + ": " + error.facts().found);
     if (error.code() == ErrorCode::reopen_needed && reopen_) close();
   }
+  ++refused_;
   return answer;
 }
 
@@ -330,6 +342,8 @@ void ExecSession::close() {
 }
 
 std::string ExecSession::answer_to_long_line() {
+  ++answered_;
+  ++refused_;
   std::string answer;
   append_error(answer, ErrorCode::invalid_text_representation, nullptr,
                "a line longer than " + std::to_string(kLineBytesMax) + " bytes");

@@ -1,15 +1,14 @@
 #include "api/text/import.h"
 
-#include <fstream>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "api/text/json_writer.h"
+#include "api/text/output_file.h"
 #include "api/text/row_binding.h"
 #include "api/text/row_source.h"
 #include "api/text/rows_ahead.h"
-#include "api/text/text_file.h"
 
 namespace piecemark::text {
 namespace {
@@ -21,16 +20,14 @@ constexpr std::uint64_t kRowsBetweenReports = 4096;
 class Rejects {
  public:
   // `sources`: the files that rejected rows come from or were to go to
-  Rejects(const std::string& path, const std::vector<std::string>& sources) : path_(path) {
-    if (path.empty()) return;
-    create_text_file(path, sources);
-    file_.open(path, std::ios::binary | std::ios::trunc);
-    check();
+  Rejects(const std::string& path, const std::vector<std::string>& sources) {
+    if (!path.empty())
+      file_.emplace(path, "cannot write rejects to '" + path + "'; nothing was stored", sources);
   }
 
   template <class Columns>
   void add(const RowSource<Columns>& source, const IncomingText<Columns>& row) {
-    if (path_.empty()) return;
+    if (!file_) return;
     const Violation& violation = *row.problem;
     std::string text;
     {
@@ -42,28 +39,15 @@ class Rejects {
       source.append_raw(row, object.begin("row"));
     }
     text += '\n';
-    file_.write(text.data(), static_cast<std::streamsize>(text.size()));
-    check();
+    file_->write(text);
   }
 
   void finish() {
-    if (path_.empty()) return;
-    file_.flush();
-    check();
+    if (file_) file_->finish();
   }
 
  private:
-  void check() const {
-    if (file_) return;
-    throw Error(ErrorCode::io_error,
-                {"cannot write rejects to '" + path_ + "'",
-                 "a file that takes no data",
-                 {},
-                 "check the folder, its permissions and the free space; nothing was stored"});
-  }
-
-  std::string path_;
-  std::ofstream file_;
+  std::optional<OutputFile> file_;
 };
 
 // A rejected operation of the store, as the violation that it reports.
@@ -85,6 +69,8 @@ struct Importer::State {
   std::unique_ptr<RowSource<ComponentColumns>> components;
   ImportResult result;
   std::uint64_t bytes_done = 0;
+  bool is_awaited = false;
+  bool has_run = false;
 
   std::uint64_t bytes_total() const {
     const std::uint64_t of_drawings = drawings ? drawings->bytes_total() : 0;
@@ -107,6 +93,25 @@ struct Importer::State {
     }
   }
 
+  // A row that nobody could store is told when it comes.
+  template <class Columns>
+  void await(RowSource<Columns>& source) {
+    source.keep();
+    if (!source.may_wait()) return;
+    IncomingText<Columns> row;
+    for (std::uint64_t rows = 0; source.next(row); ++rows) {
+      if (row.problem) refuse_unless_skipped(source, row);
+      if (options.on_progress && rows % kRowsBetweenReports == 0)
+        options.on_progress(rows, bytes_done + row.bytes_read, 0);
+    }
+    source.replay();
+  }
+
+  template <class Columns>
+  void refuse_unless_skipped(const RowSource<Columns>& source, IncomingText<Columns>& row) const {
+    if (!options.skip_invalid || row.is_last) refuse_row(source.path(), row.line, std::move(*row.problem));
+  }
+
   // Gives every row of the source to `store`, which throws what the store has against it.
   template <class Columns, class Insert>
   void each_row(RowSource<Columns>& source, Rejects& rejects, const Insert& insert) {
@@ -117,8 +122,7 @@ struct Importer::State {
       bytes_done = bytes_before + row->bytes_read;
       if (!row->problem) row->problem = attempt([&] { insert(row->columns); });
       if (row->problem) {
-        if (!options.skip_invalid || row->is_last)
-          refuse_row(source.path(), row->line, std::move(*row->problem));
+        refuse_unless_skipped(source, *row);
         ++result.invalid;
         rejects.add(source, *row);
       }
@@ -139,10 +143,31 @@ Importer::Importer(ImportOptions options) : state_(std::make_unique<State>()) {
 
 Importer::~Importer() = default;
 
-ImportResult Importer::run(Store& store) {
+void Importer::await_input() {
   State& in = *state_;
+  if (std::exchange(in.is_awaited, true)) return;
+  if (in.drawings) in.await(*in.drawings);
+  if (in.components) in.await(*in.components);
+}
+
+ImportResult Importer::run(Store& store) {
+  await_input();
   WriteTxn transaction = store.write();
-  std::vector<std::string> sources{store.path()};
+  const ImportResult result = run(transaction, store.path());
+  transaction.commit();
+  return result;
+}
+
+ImportResult Importer::run(WriteTxn& transaction, const std::string& store) {
+  await_input();
+  State& in = *state_;
+  if (std::exchange(in.has_run, true)) {
+    in.result = {};
+    in.bytes_done = 0;
+    if (in.drawings) in.drawings->replay();
+    if (in.components) in.components->replay();
+  }
+  std::vector<std::string> sources{store};
   for (const auto& source : {in.options.drawings, in.options.components}) {
     if (source) sources.push_back(source->path);
   }
@@ -171,7 +196,6 @@ ImportResult Importer::run(Store& store) {
     });
   }
   rejects.finish();
-  transaction.commit();
   return in.result;
 }
 

@@ -1,5 +1,4 @@
-// Brings CSV and NDJSON into a store, in one transaction: all or nothing, unless invalid rows are to be
-// skipped.
+// Brings CSV and NDJSON into a transaction: all or nothing, unless invalid rows are to be skipped.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +18,8 @@ struct ImportOptions {
   std::optional<Source> components;
   OnConflict on_conflict = OnConflict::fail;
   bool skip_invalid = false;
-  std::string rejects_path;  // empty: invalid rows are only counted
-  // Told now and then how far it is. bytes_total is 0 where nobody knows.
+  std::string rejects_path;  // "-" is standard output; empty: invalid rows are only counted
+  // Told now and then how far it is. bytes_total is 0 where nobody knows. What it throws ends the import.
   std::function<void(std::uint64_t rows, std::uint64_t bytes, std::uint64_t bytes_total)> on_progress;
 };
 
@@ -44,7 +43,15 @@ class Importer {
   Importer& operator=(const Importer&) = delete;
   ~Importer();
 
-  // Errors  the first invalid row, with its line; those of WriteTxn. Nothing was stored.
+  // Waits for what others write into the input, a pipe say, so that run() keeps no writer waiting for them.
+  // Errors  disk_full, io_error, and the first row that is invalid by itself
+  void await_input();
+
+  // Brings the rows into the transaction, which is the caller's to commit, of the store of this name. May be run again, in
+  // another transaction.
+  // Errors  the first invalid row, with its line; those of WriteTxn; those of OutputFile for the rejects
+  ImportResult run(WriteTxn& transaction, const std::string& store);
+  // In a transaction of its own, once all of the input is there.  Errors  also those of WriteTxn::commit
   ImportResult run(Store& store);
 
  private:

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/os.h"
+#include "engine/file_error.h"
 #include "piecemark/error.h"
 
 namespace piecemark::text {
@@ -14,7 +14,6 @@ constexpr std::size_t kChunk = 256 * 1024;
 }  // namespace
 
 LineReader::LineReader(const std::string& path) : path_(path) {
-  const std::string attempted = "cannot read '" + path + "'";
   engine::os::FileFacts facts;
   if (path == "-") {
     path_ = "standard input";
@@ -24,18 +23,8 @@ LineReader::LineReader(const std::string& path) : path_(path) {
   }
   auto error = engine::os::open_file(path, engine::os::Access::read, file_);
   if (!error) error = engine::os::facts_of(file_, facts);
-  if (error == std::errc::no_such_file_or_directory) {
-    throw Error(ErrorCode::file_not_found, {attempted, "no such file", {}, "check the name"});
-  }
-  if (error == std::errc::permission_denied) {
-    throw Error(ErrorCode::permission_denied,
-                {attempted, error.message(), {}, "ask for permission to read the file"});
-  }
-  if (error)
-    throw Error(ErrorCode::io_error, {attempted, error.message(), {}, "check the disk and the system log"});
-  if (facts.is_directory) {
-    throw Error(ErrorCode::io_error, {attempted, "a folder", "CSV and NDJSON files", "name a file in it"});
-  }
+  if (!error && facts.is_directory) error = std::make_error_code(std::errc::is_a_directory);
+  if (error) throw engine::file_error(error, "cannot read '" + path + "'", path);
   bytes_total_ = facts.is_regular ? facts.size_bytes : 0;
   may_wait_ = !facts.is_regular;
 }
@@ -48,9 +37,9 @@ bool LineReader::fill() {
   if (buffer_.size() < end_ + kChunk) buffer_.resize(end_ + kChunk);
   std::size_t got = 0;
   if (const auto error = engine::os::read_next(file_, std::span(buffer_).subspan(end_, kChunk), got)) {
-    throw Error(ErrorCode::io_error,
-                {"cannot read '" + path_ + "'", error.message(), {}, "check the disk and the system log"});
+    throw engine::file_error(error, "cannot read '" + path_ + "'", path_);
   }
+  if (kept_) add_to_kept(std::string_view(buffer_).substr(end_, got));
   end_ += got;
   at_end_ = got == 0;
   return !at_end_;
@@ -58,6 +47,38 @@ bool LineReader::fill() {
 
 bool LineReader::has_buffered_line() const {
   return unread().find('\n') != std::string_view::npos;
+}
+
+void LineReader::add_to_kept(std::string_view bytes) {
+  if (const auto error = engine::os::write_next(kept_, bytes)) {
+    const std::string folder = engine::os::temporary_folder();
+    throw engine::file_error(error, "cannot keep what '" + path_ + "' holds in '" + folder + "'", folder);
+  }
+}
+
+void LineReader::keep() {
+  if (may_wait_) {
+    const std::string folder = engine::os::temporary_folder();
+    if (const auto error = engine::os::create_unnamed(folder, kept_))
+      throw engine::file_error(error, "cannot make a file in '" + folder + "'", folder);
+    add_to_kept(unread());
+  }
+  const std::uint64_t place = may_wait_ ? 0 : engine::os::place_of(file_).value_or(0) - unread().size();
+  kept_from_ = {place, line_number_, bytes_read_};
+}
+
+void LineReader::replay() {
+  if (kept_) {
+    file_ = std::move(kept_);
+    may_wait_ = false;
+    bytes_total_ = bytes_read_;
+  }
+  if (const auto error = engine::os::go_to(file_, kept_from_.in_file))
+    throw engine::file_error(error, "cannot read '" + path_ + "' once more", path_);
+  begin_ = end_ = 0;
+  at_end_ = false;
+  line_number_ = kept_from_.line_number;
+  bytes_read_ = kept_from_.bytes_read;
 }
 
 LineReader::Result LineReader::next(std::string_view& line) {

@@ -23,6 +23,12 @@ class LineReader {
   // Whether next() can answer without waiting for more input.
   bool has_buffered_line() const;
 
+  // From here on keeps what is read, so that replay() can give it once more: in a file without a name (TMPDIR), unless what
+  // is read is a file.  Errors  disk_full, io_error; also of next() then
+  void keep();
+  // Back to where keep() was called. No next() waits for others then, if all was read.
+  void replay();
+
   std::uint64_t line_number() const { return line_number_; }  // of the last line; the first is 1
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_total() const { return bytes_total_; }  // 0 where nobody knows
@@ -31,7 +37,13 @@ class LineReader {
   const std::string& path() const { return path_; }
 
  private:
+  struct Place {
+    std::uint64_t in_file = 0;
+    std::uint64_t line_number = 0;
+    std::uint64_t bytes_read = 0;
+  };
   bool fill();
+  void add_to_kept(std::string_view bytes);
   std::string_view unread() const { return std::string_view(buffer_).substr(begin_, end_ - begin_); }
 
   std::string path_;
@@ -44,6 +56,8 @@ class LineReader {
   std::uint64_t line_number_ = 0;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_total_ = 0;
+  Place kept_from_;
+  engine::os::File kept_;
 };
 
 }  // namespace piecemark::text

@@ -1,5 +1,7 @@
 #include "api/text/json_reader.h"
 
+#include "engine/shown.h"
+
 #include <algorithm>
 
 #include "index/constraints.h"
@@ -99,7 +101,7 @@ std::variant<const std::vector<JsonMember>*, Violation> JsonReader::read_object(
   bool may_repeat = false;
   const bool are_read = read_members(json.size(), may_repeat);
   if (const JsonMember* repeated = may_repeat ? first_repeated() : nullptr)
-    return malformed("the name \"" + std::string(repeated->name) + "\" occurs twice");
+    return malformed("the name " + engine::shown(repeated->name) + " occurs twice");
   if (!are_read)
     return malformed(std::string("the line cannot be read as JSON: ") +
                      simdjson::error_message(simdjson::STRING_ERROR));

@@ -1,6 +1,7 @@
 #include "api/text/row_binding.h"
 
 #include "api/text/number_text.h"
+#include "engine/shown.h"
 
 namespace piecemark::text {
 namespace {
@@ -8,16 +9,10 @@ namespace {
 using index::Verdict;
 using Kind = JsonMember::Kind;
 
-constexpr std::size_t kShownMax = 40;
+using engine::shown;
 
-// The text for a message: short, and without what a terminal would not show.
-std::string shown(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text.substr(0, kShownMax)) result += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-  return result + (text.size() > kShownMax ? "...\"" : "\"");
-}
-
-std::string_view what_is_wrong(ErrorCode code) {
+template <class T>
+std::string_view what_is_wrong(ErrorCode code, std::string_view text) {
   switch (code) {
     case ErrorCode::numeric_value_out_of_range:
       return " is out of range";
@@ -26,7 +21,8 @@ std::string_view what_is_wrong(ErrorCode code) {
     case ErrorCode::invalid_datetime_format:
       return " is not a time stamp";
     default:
-      return " is not a number";
+      const bool is_number = std::holds_alternative<double>(parse_double(text));
+      return std::is_same_v<T, std::int32_t> && is_number ? " is not a whole number" : " is not a number";
   }
 }
 
@@ -56,8 +52,8 @@ template <class T>
 Verdict set_from_result(std::string_view name, std::string_view text,
                         const std::variant<T, ErrorCode>& result, ColumnValue<T>& value) {
   if (const auto* code = std::get_if<ErrorCode>(&result)) {
-    return index::input_violation(*code, name,
-                                  std::string(name) + " " + shown(text) + std::string(what_is_wrong(*code)));
+    return index::input_violation(
+        *code, name, std::string(name) + " " + shown(text) + std::string(what_is_wrong<T>(*code, text)));
   }
   value = std::get<T>(result);
   return std::nullopt;

@@ -7,6 +7,7 @@
 #include "api/text/csv.h"
 #include "api/text/json_reader.h"
 #include "api/text/json_writer.h"
+#include "engine/shown.h"
 #include "index/constraints.h"
 #include "index/json_text.h"
 
@@ -17,6 +18,19 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 Violation malformed(std::string message) {
   return index::input_violation(ErrorCode::invalid_text_representation, {}, std::move(message));
+}
+
+// Of the first line. Text in UTF-16 has a byte that is 0 in most of its characters.
+index::Verdict check_encoding(std::string_view line) {
+  const bool is_little =
+      line.starts_with("\xFF\xFE") || (line.size() > 1 && line[0] != '\0' && line[1] == '\0');
+  const bool is_big = line.starts_with("\xFE\xFF") || (line.size() > 1 && line[0] == '\0' && line[1] != '\0');
+  if (!is_little && !is_big) return std::nullopt;
+  return index::input_violation(
+      ErrorCode::character_not_in_repertoire, {},
+      std::string("text in UTF-16 (") + (is_little ? "little" : "big") +
+          " endian); save the file as UTF-8, or turn it into that: iconv -f UTF-16" +
+          (is_little ? "LE" : "BE") + " -t UTF-8 FILE");
 }
 
 Violation byte_order_mark() {
@@ -115,6 +129,8 @@ class CsvSource final : public RowSource<Columns> {
   void read_header() {
     if (!reader_.next(record_))
       refuse_row(this->path(), 1, malformed("no header line; the first line must name the columns"));
+    if (auto verdict = check_encoding(reader_.raw()))
+      refuse_row(this->path(), record_.line, std::move(*verdict));
     if (reader_.raw().starts_with(kByteOrderMark)) refuse_row(this->path(), record_.line, byte_order_mark());
     if (record_.problem) refuse_row(this->path(), record_.line, *record_.problem);
     const auto names = Kind<Columns>::names();
@@ -124,11 +140,11 @@ class CsvSource final : public RowSource<Columns> {
       const std::string name(field.text);
       if (std::find(names.begin(), names.end(), name) == names.end()) {
         refuse_row(this->path(), record_.line,
-                   malformed("the unknown column \"" + name + "\"; known are " + known));
+                   malformed("the unknown column " + engine::shown(name) + "; known are " + known));
       }
       if (std::find(header_.begin(), header_.end(), name) != header_.end()) {
         refuse_row(this->path(), record_.line,
-                   malformed("the column \"" + name + "\" occurs twice in the header"));
+                   malformed("the column " + engine::shown(name) + " occurs twice in the header"));
       }
       header_.push_back(name);
       columns_.push_back(Kind<Columns>::column(name));
@@ -180,7 +196,10 @@ class NdjsonSource final : public RowSource<Columns> {
  private:
   // `json` becomes the row's own text, where the line is JSON.
   index::Verdict bind(std::string_view line, Columns& columns, std::string_view& json) {
-    if (this->lines_.line_number() == 1 && line.starts_with(kByteOrderMark)) return byte_order_mark();
+    if (this->lines_.line_number() == 1) {
+      if (auto verdict = check_encoding(line)) return verdict;
+      if (line.starts_with(kByteOrderMark)) return byte_order_mark();
+    }
     auto read = reader_.read_object(line);
     if (auto* violation = std::get_if<Violation>(&read)) return std::move(*violation);
     const std::vector<JsonMember>* members = std::get<const std::vector<JsonMember>*>(read);

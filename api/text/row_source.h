@@ -42,6 +42,9 @@ class RowSource {
   const std::string& path() const { return lines_.path(); }
   std::uint64_t bytes_total() const { return lines_.bytes_total(); }
   bool may_wait() const { return lines_.may_wait(); }
+  // As those of LineReader.
+  void keep() { lines_.keep(); }
+  void replay() { lines_.replay(); }
 
  protected:
   explicit RowSource(const TextSource& source) : lines_(source.path) {}

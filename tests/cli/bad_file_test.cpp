@@ -125,7 +125,8 @@ TEST_F(BadFileTest, NewerFormat) {
 TEST_F(BadFileTest, UnknownFeatures) {
   const std::string path = with_stamp({.format = 3, .reader_min = 3, .writer_min = 3, .features = 4});
   EXPECT_EQ(piecemark({"verify", path}).status, 0) << "they refuse writing only";
-  EXPECT_THAT(piecemark({"exec", path}, "").err, HasSubstr("features that this library does not know"));
+  EXPECT_THAT(piecemark({"exec", path}, R"({"op":"insert","row":{"piece_mark":"G1"}})").out,
+              HasSubstr("features that this library does not know"));
 }
 
 TEST_F(BadFileTest, WrongMagicAndDamagedStamp) {

@@ -97,7 +97,7 @@ TEST_F(BadTextTest, Ndjson) {
   ndjson(good + "{\"piece_mark\":\"G2\",\"quantity\":\"7\"}\n", "2, column quantity",
          "invalid_text_representation", "must be a number or null, found a string");
   ndjson(good + "{\"piece_mark\":\"G2\",\"quantity\":1.5}\n", "2, column quantity",
-         "invalid_text_representation", "is not a number");
+         "invalid_text_representation", "is not a whole number");
   ndjson(good + "{\"piece_mark\":\"G2\",\"colour\":1}\n", "2", "invalid_text_representation",
          "no column \"colour\"");
   ndjson(good + "{\"piece_mark\":\"G2\",\"piece_mark\":\"G3\"}\n", "2", "invalid_text_representation",
@@ -143,7 +143,7 @@ TEST_F(BadTextTest, SkipInvalidStoresTheOthersAndListsThem) {
       "piece_mark,quantity,material_type\nG1,1,\nG2,many,\nG3,3/4\" bolt,\nG4,4,\"say \"\"x\"\"\"\n,5,\n");
   const Finished finished =
       piecemark({"import", file_, "--components", components, "--skip-invalid", "--rejects", rejects});
-  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_EQ(finished.status, 1) << finished.err;
   EXPECT_EQ(finished.out,
             "imported 2 components and 0 drawings\nrefused  3 invalid rows, written to '" + rejects + "'\n");
   const std::string listed = testing::read_file(rejects);
@@ -161,7 +161,7 @@ TEST_F(BadTextTest, MendedRejectsCanBeImported) {
       folder_.write("mixed.csv", "piece_mark,quantity,bounding_box\n,1,\"{\"\"x\"\": 1}\"\n");
   EXPECT_EQ(
       piecemark({"import", file_, "--components", components, "--skip-invalid", "--rejects", rejects}).status,
-      0);
+      1);
   std::string mended = testing::read_file(rejects);
   mended.replace(mended.find("\"piece_mark\":null"), 17, "\"piece_mark\":\"G1\"");
   EXPECT_EQ(piecemark({"import", file_, "--components", folder_.write("mended.ndjson", mended)}).status, 0);

@@ -77,7 +77,7 @@ class NewFileTest : public ::testing::Test {
 
   void SetUp() override {
     const std::string rows = folder_.write("rows.csv", "piece_mark,quantity\nG1,1\n,x\n");
-    ASSERT_EQ(piecemark({"import", store_, "--components", rows, "--skip-invalid"}).status, 0);
+    ASSERT_EQ(piecemark({"import", store_, "--components", rows, "--skip-invalid"}).status, 1);
     made_ = {
         {"backup", {"backup", store_, path("backup")}, path("backup"), true},
         {"upgrade", {"upgrade", store_, "--output", path("upgraded")}, path("upgraded"), true},
@@ -112,7 +112,7 @@ class NewFileTest : public ::testing::Test {
     const mode_t before = ::umask(umask);
     const Finished finished = piecemark(made.command);
     ::umask(before);
-    EXPECT_EQ(finished.status, 0) << made.by << ": " << finished.err;
+    EXPECT_EQ(finished.status, made.by == std::string("import") ? 1 : 0) << made.by << ": " << finished.err;
   }
 
   TemporaryFolder folder_;

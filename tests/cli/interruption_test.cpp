@@ -1,4 +1,5 @@
-// Processes around a running upgrade: one that is interrupted, two at the same moment, readers all the while.
+// Processes that are interrupted in the middle of an upgrade or of another long verb; two upgrades at the same moment,
+// readers all the while.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -67,7 +68,7 @@ TEST_F(InterruptionTest, LeavesTheFileAsItWasAndSaysSo) {
   const std::string before = content();
   for (const int signal : {SIGINT, SIGTERM}) {
     const testing::Finished finished = interrupted(signal);
-    EXPECT_EQ(finished.status, 1);
+    EXPECT_EQ(finished.status, 128 + signal);
     EXPECT_THAT(finished.err, HasSubstr("canceled"));
     EXPECT_THAT(finished.err, HasSubstr("the file is as it was"));
     expect_as_before(before);
@@ -77,11 +78,110 @@ TEST_F(InterruptionTest, LeavesTheFileAsItWasAndSaysSo) {
 TEST_F(InterruptionTest, LeavesNoNewFile) {
   const std::string before = content();
   const testing::Finished finished = interrupted(SIGINT, {"--output", folder_.path("new.pmk")});
-  EXPECT_EQ(finished.status, 1);
+  EXPECT_EQ(finished.status, 128 + SIGINT);
   expect_as_before(before);
   for (const auto& entry : std::filesystem::directory_iterator(folder_.path(""))) {
     EXPECT_THAT(entry.path().filename().string(), ::testing::AnyOf("site.pmk", "site.pmk-lock"));
   }
+}
+
+// Verbs that take their time, stopped at any moment: they end by the signal, and what they were to make is not there.
+class LongVerbsTest : public ::testing::Test {
+ protected:
+  LongVerbsTest() {
+    Store store = Store::create(file_);
+    WriteTxn transaction = store.write();
+    for (int d = 0; d < 100; ++d) {
+      const Uuid drawing = transaction.insert_drawing({.name = "S-" + std::to_string(d)});
+      for (int i = 0; i < kRowsOfLongVerbs / 100; ++i)
+        transaction.insert({.drawing_id = drawing, .piece_mark = "G" + std::to_string(i)});
+    }
+    transaction.commit();
+    EXPECT_EQ(testing::piecemark({"export", file_, "--components", rows_, "--drawings", drawings_}).status,
+              0);
+  }
+
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path("")))
+      names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  // Of so many tries in which the signal comes a little later each, how many ended by it.
+  int stop(std::vector<std::string> words, const std::string& made, int signal) {
+    words.insert(words.begin(), PIECEMARK_PROGRAM);
+    const auto before = files();
+    const auto started = std::chrono::steady_clock::now();
+    EXPECT_EQ(testing::Background(words).wait(), 0);
+    const auto whole = std::chrono::steady_clock::now() - started;
+    int stopped = 0;
+    for (int part = 1; part < kTries; ++part) {
+      std::filesystem::remove(folder_.path(made));
+      std::filesystem::remove(folder_.path(made + "-lock"));
+      testing::Background process(words);
+      std::this_thread::sleep_for(whole * part / kTries);
+      process.send(signal);
+      const int status = process.wait();
+      EXPECT_TRUE(status == 0 || status == 128 + signal) << status;
+      if (status == 0) continue;
+      ++stopped;
+      // What was complete when the signal came may stay.
+      if (!std::filesystem::exists(folder_.path(made))) {
+        EXPECT_EQ(files(), before) << words[1];
+      }
+    }
+    std::filesystem::remove(folder_.path(made));
+    std::filesystem::remove(folder_.path(made + "-lock"));
+    return stopped;
+  }
+
+  static constexpr int kTries = 5;
+  static constexpr int kRowsOfLongVerbs = 80'000;
+  TemporaryFolder folder_;
+  std::string file_ = folder_.path("site.pmk");
+  std::string rows_ = folder_.path("rows.csv");
+  std::string drawings_ = folder_.path("drawings.csv");
+};
+
+TEST_F(LongVerbsTest, EndByTheSignalAndLeaveNoPartOfAFile) {
+  const std::string out = folder_.path("out");
+  EXPECT_GT(stop({"export", file_, "--components", out}, "out", SIGINT), 0);
+  EXPECT_GT(stop({"backup", file_, out}, "out", SIGTERM), 0);
+  EXPECT_GT(stop({"salvage", file_, out}, "out", SIGHUP), 0);
+  EXPECT_GT(stop({"downgrade", file_, "--to", "2", "--output", out}, "out", SIGINT), 0);
+  EXPECT_GT(stop({"import", out, "--drawings", drawings_, "--components", rows_}, "out", SIGINT), 0);
+  EXPECT_GT(stop({"import", file_, "--on-conflict", "update", "--drawings", drawings_, "--components", rows_,
+                  "--skip-invalid", "--rejects", out},
+                 "out", SIGTERM),
+            0);
+  EXPECT_GT(stop({"compact", file_}, "none", SIGINT), 0);
+  EXPECT_GT(stop({"verify", file_}, "none", SIGINT), 0);
+  EXPECT_GT(stop({"fingerprint", file_}, "none", SIGTERM), 0);
+  const Store store = Store::open(file_);
+  EXPECT_TRUE(verify(store.read()).is_clean());
+  EXPECT_EQ(store.info().components, static_cast<std::uint64_t>(kRowsOfLongVerbs));
+}
+
+TEST_F(LongVerbsTest, ACanceledCallOfTheLibraryChangesNothing) {
+  Store store = Store::open(file_);
+  const std::string before = testing::dump(store);
+  const OnProgress stop = [](const WorkProgress&) { return false; };
+  const std::string out = folder_.path("out");
+  EXPECT_EQ(testing::error_of([&] { store.backup(out, stop); }), ErrorCode::canceled);
+  EXPECT_EQ(testing::error_of([&] { store.compact(stop); }), ErrorCode::canceled);
+  EXPECT_EQ(testing::error_of([&] { verify(store.read(), stop); }), ErrorCode::canceled);
+  EXPECT_EQ(testing::error_of([&] { salvage(file_, out, {.on_progress = stop}); }), ErrorCode::canceled);
+  EXPECT_FALSE(std::filesystem::exists(out));
+  EXPECT_EQ(testing::dump(store), before);
+  std::uint64_t told = 0;
+  EXPECT_TRUE(verify(store.read(), [&](const WorkProgress& now) {
+                EXPECT_EQ(now.total, static_cast<std::uint64_t>(kRowsOfLongVerbs));
+                told = now.done;
+                return true;
+              }).is_clean());
+  EXPECT_GT(told, 0U);
 }
 
 // Small enough that the second, on a slow machine too, gets its turn before it gives up waiting.
@@ -122,7 +222,7 @@ TEST_F(InterruptionTest, ReadersGoOnAllTheWhile) {
   while (reader.read().format() == 1) {
     const ReadTxn snapshot = reader.read();
     if (snapshot.format() == 3) break;
-    ASSERT_EQ(snapshot.component_count(), static_cast<std::uint64_t>(kRows));
+    ASSERT_EQ(snapshot.component_count(), static_cast<std::uint64_t>(kRowsOfLongVerbs));
     for (const ComponentView& component : snapshot.in_drawing(std::nullopt))
       ADD_FAILURE() << component.piece_mark();
     ++old_reads;
@@ -130,9 +230,9 @@ TEST_F(InterruptionTest, ReadersGoOnAllTheWhile) {
   EXPECT_EQ(upgrade.wait(), 0);
   EXPECT_GT(old_reads, 0);
   EXPECT_EQ(reader.read().format(), 3U);
-  EXPECT_EQ(reader.read().component_count(), static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(reader.read().component_count(), static_cast<std::uint64_t>(kRowsOfLongVerbs));
   EXPECT_EQ(old_snapshot.format(), 1U);
-  EXPECT_EQ(old_snapshot.component_count(), static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(old_snapshot.component_count(), static_cast<std::uint64_t>(kRowsOfLongVerbs));
 }
 
 }  // namespace

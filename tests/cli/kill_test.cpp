@@ -92,7 +92,7 @@ TEST_F(KillTest, ImportIsAllOrNothing) {
   testing::report_torture("SIGKILL of imports", kills(), "0 violations");
 }
 
-// Ctrl-C, too, ends an import at once, whatever its threads are doing.
+// Ctrl-C, too, ends an import, whatever its threads are doing.
 TEST_F(KillTest, InterruptedImportIsAllOrNothing) {
   time(import(folder_.path("timed.pmk")));
   for (int i = 0; i < 10; ++i) {

@@ -272,9 +272,12 @@ TEST_F(VerbsTest, OldFilesAreCheckedUpgradedAndBroughtBack) {
   EXPECT_EQ(refused.status, 1);
   EXPECT_THAT(refused.err, HasSubstr("unique_violation"));
   EXPECT_EQ(piecemark({"check", file_}).status, 1);
-  const Finished exec = piecemark({"exec", file_}, "");
-  EXPECT_EQ(exec.status, 3);
-  EXPECT_THAT(exec.err, HasSubstr("next       piecemark upgrade " + file_));
+  const Finished change = piecemark({"exec", file_}, R"({"op":"insert","row":{"piece_mark":"G1"}})");
+  EXPECT_EQ(change.status, 1);
+  EXPECT_THAT(change.out, HasSubstr("\"code\":\"format_too_old\""));
+  const Finished question = piecemark({"exec", file_}, R"({"op":"count"})");
+  EXPECT_EQ(question.status, 0);
+  EXPECT_THAT(question.out, StartsWith("{\"ok\":true,\"count\":"));
   const std::string before = piecemark({"fingerprint", file_, "--as", "1"}).out;
   EXPECT_THAT(piecemark({"upgrade", file_}).out,
               StartsWith("format 1 -> 3 (add_instance_identifier, pack_blocks)\n"));

@@ -146,9 +146,13 @@ Conversation::~Conversation() {
   reap(pid_);
 }
 
+bool Conversation::say(const std::string& line) const {
+  const std::string said = line + '\n';
+  return ::write(to_, said.data(), said.size()) == static_cast<ssize_t>(said.size());
+}
+
 std::optional<std::string> Conversation::ask(const std::string& line) {
-  const std::string asked = line + '\n';
-  if (::write(to_, asked.data(), asked.size()) != static_cast<ssize_t>(asked.size())) return std::nullopt;
+  if (!say(line)) return std::nullopt;
   for (;;) {
     if (const auto end = read_ahead_.find('\n'); end != std::string::npos) {
       std::string answer = read_ahead_.substr(0, end);

@@ -49,6 +49,8 @@ class Conversation {
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
+  // False once the program has ended.
+  bool say(const std::string& line) const;
   // nullopt once the program has ended.
   std::optional<std::string> ask(const std::string& line);
   void send(int signal) const;

@@ -16,6 +16,7 @@
 #include "piecemark/receipt.h"
 #include "piecemark/store.h"
 #include "piecemark/verification.h"
+#include "piecemark/work_progress.h"
 
 namespace piecemark {
 
@@ -74,8 +75,8 @@ PIECEMARK_API ContentFingerprint fingerprint(const ReadTxn& snapshot, ColumnSet 
 // The columns that a format has.  Errors  no_such_format
 PIECEMARK_API ColumnSet columns_of_format(std::uint32_t format);
 
-// Reads everything and reports what does not hold.
-PIECEMARK_API Verification verify(const ReadTxn& snapshot);
+// Reads everything and reports what does not hold.  Errors  canceled, io_error
+PIECEMARK_API Verification verify(const ReadTxn& snapshot, const OnProgress& on_progress = {});
 
 // Walks the pages of the file, as Store::open does unless the file is trusted or somebody is writing it just then.
 // Writers wait meanwhile.

@@ -17,7 +17,7 @@ namespace piecemark {
 //
 // Errors  corrupt_file  no record in it has a checksum that holds
 //         busy          another process is writing to it
-//         file_exists, file_not_found, not_a_store, format_too_new, disk_full, io_error
+//         file_exists, file_not_found, not_a_store, format_too_new, disk_full, io_error, canceled
 // Cost    reads the file up to four times, and writes every row
 // Memory  the rows that come from stale pages, and 50 bytes for each of those that are left out
 PIECEMARK_API SalvageReport salvage(const std::string& from, const std::string& to,

@@ -17,6 +17,7 @@
 #include "piecemark/read_txn.h"
 #include "piecemark/uuid.h"
 #include "piecemark/version.h"
+#include "piecemark/work_progress.h"
 #include "piecemark/write_txn.h"
 
 namespace piecemark {
@@ -55,6 +56,9 @@ struct CreateOptions {
   std::uint32_t format = 0;  // 0: the newest
   // Treats NULLs in the key as equal: a mark without instance then occurs once on a drawing.
   bool nulls_not_distinct = false;
+  // What the file holds from the beginning, written in the transaction that makes it. commit() and rollback() are left to
+  // create(). What it throws comes out of create(), and then there is no file.
+  std::function<void(WriteTxn& txn)> content = {};
 };
 
 struct StoreInfo {
@@ -70,7 +74,7 @@ struct StoreInfo {
   std::uint64_t migrations = 0;
   std::uint64_t file_bytes = 0;
   std::uint64_t map_bytes = 0;
-  std::uint32_t readers = 0;
+  std::uint32_t readers = 0;  // snapshots that are open, in all processes that have not ended
 };
 
 // A store: one file of drawings and components.
@@ -91,8 +95,10 @@ class PIECEMARK_API Store {
   //         process is writing it just then
   static Store open(const std::string& path, const OpenOptions& options = {});
 
-  // Creates an empty file, durably, and opens it. Where that fails, the new file stays: it is complete.
-  // Errors  file_exists, no_such_format, permission_denied, disk_full
+  // Creates a file, empty or with its first content, durably, and opens it. Where the opening fails, the new file stays: it
+  // is complete. Nobody sees it before, and one of several programs that create the same file at once comes first: the
+  // others get file_exists, some of them only after their `content` has run.
+  // Errors  file_exists, no_such_format, permission_denied, disk_full, and whatever `content` throws
   static Store create(const std::string& path, const CreateOptions& create = {},
                       const OpenOptions& open = {});
 
@@ -127,9 +133,9 @@ class PIECEMARK_API Store {
   // permissions of the store, as far as this process may give them, and its owner may write; access control lists are not
   // copied. Works on a store opened for reading, and on every format.
   // Errors  file_exists, file_not_found (no such folder), permission_denied, disk_full, io_error, corrupt_record,
-  //         corrupt_file, migration_mismatch; nothing is left behind
+  //         corrupt_file, migration_mismatch, canceled; nothing is left behind
   // Cost    reads every row three times and writes it once; keeps a snapshot meanwhile
-  void backup(const std::string& out) const;
+  void backup(const std::string& out, const OnProgress& on_progress = {}) const;
 
   // Writes the file anew, without the room that deleted rows and old versions of pages take, and puts the new file in the
   // place of the old one. Content, format, history, stash, owner and permissions stay (access control lists and extended
@@ -137,9 +143,9 @@ class PIECEMARK_API Store {
   // their snapshot, and find the new file with their next transaction; the room of the old one is free when the last of
   // them has ended.
   // Errors  busy, read_only, disk_full (it needs room for the new file beside the old one), permission_denied,
-  //         unsupported_platform (no hard links), io_error, corrupt_record, corrupt_file, migration_mismatch
+  //         unsupported_platform (no hard links), io_error, corrupt_record, corrupt_file, migration_mismatch, canceled
   // Cost    that of backup()
-  Compaction compact();
+  Compaction compact(const OnProgress& on_progress = {});
 
   // Processes that read a snapshot which was superseded longer ago than this, the oldest first. Readers that were killed
   // are not among them: their slots are freed.

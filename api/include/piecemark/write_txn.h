@@ -84,6 +84,7 @@ class PIECEMARK_API WriteTxn {
  private:
   friend class Store;
   friend WriteTxnState& state_of(WriteTxn& transaction);
+  friend WriteTxn transaction_of(std::unique_ptr<WriteTxnState> state);
   explicit WriteTxn(std::unique_ptr<WriteTxnState> state);
   WriteTxnState& state() const;
   void require_own_end() const;

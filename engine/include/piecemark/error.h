@@ -12,7 +12,7 @@ namespace piecemark {
 
 // A failure: what was attempted, what was found, what is supported, what to do next.
 //
-// what() is the whole message, one fact a line:
+// what() is the whole message, one fact a line, with bytes that are no text and control characters as \xNN:
 //
 //   cannot open 'site.pmk': format_too_new
 //     found      format 4 (written by piecemark 2.1.0)

@@ -7,6 +7,7 @@
 
 #include "piecemark/component.h"
 #include "piecemark/uuid.h"
+#include "piecemark/work_progress.h"
 
 namespace piecemark {
 
@@ -22,6 +23,7 @@ struct SalvageOptions {
   StaleRows stale_rows = StaleRows::where_lost;
   // Address space for the map of the new file, as in OpenOptions; more where the damaged file is large.
   std::uint64_t map_size_bytes = std::uint64_t{64} << 30;
+  OnProgress on_progress = {};
 };
 
 // What was read from a damaged file, and what was not.

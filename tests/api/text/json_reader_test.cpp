@@ -7,6 +7,7 @@
 #include <set>
 
 #include "api/text/input.h"
+#include "engine/shown.h"
 
 namespace piecemark::text {
 namespace {
@@ -68,7 +69,7 @@ std::string members_of(simdjson::ondemand::object object) {
     }
     if (member.kind != Kind::string) member.text = member.raw;
     if (!names.insert(std::string(member.name)).second)
-      return "the name \"" + std::string(member.name) + "\" occurs twice";
+      return "the name " + engine::shown(member.name) + " occurs twice";
     text += shown(member);
   }
   return text;

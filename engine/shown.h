@@ -1,0 +1,21 @@
+// Text from outside, as messages and terminals show it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace piecemark::engine {
+
+// What is written as \xNN, byte by byte.
+enum class Escape : std::uint8_t {
+  no_text,             // bytes that are no UTF-8
+  controls_but_lines,  // and control characters other than line feeds, and what turns the direction of writing
+  controls,            // and line feeds
+};
+std::string escaped(std::string_view text, Escape what = Escape::controls);
+
+// In quotation marks, escaped; of a long text the beginning.
+std::string shown(std::string_view text);
+
+}  // namespace piecemark::engine
