@@ -222,7 +222,7 @@ TEST_F(InterruptionTest, ReadersGoOnAllTheWhile) {
   while (reader.read().format() == 1) {
     const ReadTxn snapshot = reader.read();
     if (snapshot.format() == 3) break;
-    ASSERT_EQ(snapshot.component_count(), static_cast<std::uint64_t>(kRowsOfLongVerbs));
+    ASSERT_EQ(snapshot.component_count(), static_cast<std::uint64_t>(kRows));
     for (const ComponentView& component : snapshot.in_drawing(std::nullopt))
       ADD_FAILURE() << component.piece_mark();
     ++old_reads;
@@ -230,9 +230,9 @@ TEST_F(InterruptionTest, ReadersGoOnAllTheWhile) {
   EXPECT_EQ(upgrade.wait(), 0);
   EXPECT_GT(old_reads, 0);
   EXPECT_EQ(reader.read().format(), 3U);
-  EXPECT_EQ(reader.read().component_count(), static_cast<std::uint64_t>(kRowsOfLongVerbs));
+  EXPECT_EQ(reader.read().component_count(), static_cast<std::uint64_t>(kRows));
   EXPECT_EQ(old_snapshot.format(), 1U);
-  EXPECT_EQ(old_snapshot.component_count(), static_cast<std::uint64_t>(kRowsOfLongVerbs));
+  EXPECT_EQ(old_snapshot.component_count(), static_cast<std::uint64_t>(kRows));
 }
 
 }  // namespace
