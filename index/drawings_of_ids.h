@@ -25,7 +25,7 @@ class DrawingsOfIds {
  private:
   struct Entry {
     Uuid id;
-    std::uint32_t drawing;  // its place in drawings_
+    std::uint32_t drawing = 0;  // its place in drawings_
 
     friend auto operator<=>(const Entry&, const Entry&) = default;
   };

@@ -50,9 +50,9 @@ void Verb::run(std::function<void()> work) {
   app_of(app_).callback(std::move(work));
 }
 
-Option Verb::option(const std::string& name, std::function<void(const std::string&)> take,
+Option Verb::option(const std::string& name, const std::function<void(const std::string&)>& take,
                     const std::string& description) {
-  return Option(app_of(app_).add_option_function<std::string>(name, std::move(take), description));
+  return Option(app_of(app_).add_option_function<std::string>(name, take, description));
 }
 
 Option Verb::option(const std::string& name, std::string& value, const std::string& description) {

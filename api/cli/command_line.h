@@ -44,7 +44,7 @@ class Verb {
   void run(std::function<void()> work);
 
   // Names that begin with a hyphen are options; others are arguments, taken in their order.
-  Option option(const std::string& name, std::function<void(const std::string&)> take,
+  Option option(const std::string& name, const std::function<void(const std::string&)>& take,
                 const std::string& description);
   Option option(const std::string& name, std::string& value, const std::string& description);
   Option option(const std::string& name, std::optional<std::string>& value, const std::string& description);
