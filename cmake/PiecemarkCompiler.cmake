@@ -1,29 +1,6 @@
 # How our own code is compiled. piecemark_target(target) applies it.
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
-# Headers that most sources include are parsed once for each of a few targets. Every source includes what it uses all the
-# same: clang-tidy reads them without. GCC 12 warns of bug 105329 (below) in more ways where it has not parsed the headers
-# just then.
-function(piecemark_precompile_quietly target)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow)
-  endif()
-endfunction()
-
-function(piecemark_precompile target header)
-  if(PIECEMARK_PRECOMPILE_HEADERS)
-    target_precompile_headers(${target} PRIVATE "${PROJECT_SOURCE_DIR}/${header}")
-    piecemark_precompile_quietly(${target})
-  endif()
-endfunction()
-
-function(piecemark_precompile_as target other)
-  if(PIECEMARK_PRECOMPILE_HEADERS)
-    target_precompile_headers(${target} REUSE_FROM ${other})
-    piecemark_precompile_quietly(${target})
-  endif()
-endfunction()
-
 function(piecemark_target target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden
