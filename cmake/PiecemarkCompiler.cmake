@@ -1,6 +1,14 @@
 # How our own code is compiled. piecemark_target(target) applies it.
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+# In batches headers are read, and inline functions compiled, once for many sources. They are so few that two processors
+# have something to do.
+function(piecemark_batches target size)
+  if(PIECEMARK_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${size})
+  endif()
+endfunction()
+
 function(piecemark_target target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden

@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kSuffix = "-lock";
 // Another one: no store of a short name has such a lock file.
 constexpr std::string_view kSuffixOfLongNames = ".lock";
-constexpr std::uint32_t kMagic = 0xBEEFC0DE;
+constexpr std::uint32_t kLockFileMagic = 0xBEEFC0DE;
 constexpr std::size_t kHeadingBytes = 64;  // Beyond the place where LMDB's data files have the same magic.
 constexpr std::uint64_t kReaderBytes = 64;
 constexpr std::uint64_t kTableHeadingBytes = 128;
@@ -65,7 +65,8 @@ bool is_made_by_lmdb(const os::File& file) {
   std::size_t read_bytes = 0;
   if (os::read_at(file, 0, heading, read_bytes)) return false;
   const bool is_untouched = std::all_of(heading.begin(), heading.end(), [](char c) { return c == 0; });
-  return is_untouched || (read_bytes >= sizeof kMagic && load<std::uint32_t>(heading.data()) == kMagic);
+  return is_untouched ||
+         (read_bytes >= sizeof kLockFileMagic && load<std::uint32_t>(heading.data()) == kLockFileMagic);
 }
 
 }  // namespace

@@ -19,11 +19,11 @@ using lmdb::Node;
 using lmdb::PageHeader;
 using lmdb::Tree;
 
-constexpr std::uint64_t kPageSizeMin = 4096;
-constexpr std::uint64_t kPageSizeMax = 32768;  // LMDB's own limit
+constexpr std::uint64_t kCheckedPageSizeMin = 4096;
+constexpr std::uint64_t kCheckedPageSizeMax = 32768;  // LMDB's own limit
 constexpr std::uint64_t kTransactionMax = std::uint64_t{1} << 48;
 // LMDB's cursors have room for 32 levels, and a tree can grow while it is open.
-constexpr unsigned kDepthMax = 24;
+constexpr unsigned kTreeDepthMax = 24;
 // Pages behind the end of the file: those that a single transaction had in memory and gave up again.
 constexpr std::uint64_t kUnwrittenPagesMax = std::uint64_t{1} << 27;
 
@@ -132,8 +132,9 @@ Meta load_meta(Pages& pages, std::uint64_t page, std::uint64_t offset) {
   require(meta.magic == lmdb::kMagic && meta.version == lmdb::kVersion, page,
           "meta page without LMDB's magic or version");
   const std::uint64_t page_size = meta.page_size();
-  require(page_size >= kPageSizeMin && page_size <= kPageSizeMax && (page_size & (page_size - 1)) == 0, page,
-          "impossible page size");
+  require(page_size >= kCheckedPageSizeMin && page_size <= kCheckedPageSizeMax &&
+              (page_size & (page_size - 1)) == 0,
+          page, "impossible page size");
   require(meta.map_size <= kNotedMapSizeMax, page, "impossible map size");
   require(meta.last_page >= lmdb::kMetaPages - 1 && meta.last_page < meta.map_size / page_size, page,
           "last page beyond the map");
@@ -181,7 +182,7 @@ class Checker {
       require(is_empty, from, "an empty tree with counters");
       return;
     }
-    require(tree.depth >= 1 && tree.depth <= kDepthMax, from, "impossible depth of a tree");
+    require(tree.depth >= 1 && tree.depth <= kTreeDepthMax, from, "impossible depth of a tree");
     Walk walk{kind, tree.depth, std::vector<char>(tree.depth * page_size_), {}};
     walk_page(walk, tree.root, 1, {}, from);
     const Counters& counted = walk.counted;

@@ -5,7 +5,7 @@
 namespace piecemark::engine {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x316B636F6C4B4D50;  // "PMKlock1"
+constexpr std::uint64_t kSharedStateMagic = 0x316B636F6C4B4D50;  // "PMKlock1"
 
 }  // namespace
 
@@ -20,7 +20,7 @@ void SharedState::reset() noexcept {
   words().announced_commit.store(0);
   for (auto& random : words().random_of) random.store(0);
   for (auto& hash : words().meta_hash_of) hash.store(0);
-  words().magic.store(kMagic);
+  words().magic.store(kSharedStateMagic);
 }
 
 LockSignal SharedState::lock_signal() const {

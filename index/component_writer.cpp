@@ -5,7 +5,7 @@
 namespace piecemark::index {
 namespace {
 
-std::string quoted(const std::optional<std::string_view>& text) {
+std::string quoted_or_null(const std::optional<std::string_view>& text) {
   return text ? engine::shown(*text) : "NULL";
 }
 
@@ -62,9 +62,9 @@ Violation ComponentWriter::violation_of(const Conflict& conflict, const Componen
             "give the row another id, or update the row that is there"};
   }
   std::string key = "drawing_id " + (row.drawing_id ? row.drawing_id->to_string() : "NULL") +
-                    ", piece_mark " + quoted(row.piece_mark);
+                    ", piece_mark " + quoted_or_null(row.piece_mark);
   if (format().has(Column::instance_identifier))
-    key += ", instance_identifier " + quoted(row.instance_identifier);
+    key += ", instance_identifier " + quoted_or_null(row.instance_identifier);
   return {ErrorCode::unique_violation,
           std::string(format().unique_constraint),
           {},

@@ -9,14 +9,14 @@ namespace {
 
 using engine::bytes_of;
 
-constexpr unsigned kClassVersion = 0;
+constexpr unsigned kDrawingClassVersion = 0;
 
 }  // namespace
 
 Drawing Drawings::decode(engine::Bytes key, engine::Bytes record) const {
   Drawing drawing{.id = {}, .name = std::nullopt};
   if (key.size() != sizeof(Uuid)) engine::throw_corrupt_record({table_.name, key}, "a key that is no id");
-  engine::decode_record({table_.name, key}, record, kClassVersion, drawing);
+  engine::decode_record({table_.name, key}, record, kDrawingClassVersion, drawing);
   drawing.id = engine::uuid_from(key);
   return drawing;
 }
@@ -46,14 +46,14 @@ bool Drawings::plan_insert(const engine::ReadTransaction& transaction, const Dra
                            engine::Batch& batch) const {
   if (contains(transaction, drawing.id)) return false;
   const engine::RecordPlace place{table_.name, bytes_of(drawing.id)};
-  engine::encode_record(place, drawing, kClassVersion, batch.put(table_, place.key));
+  engine::encode_record(place, drawing, kDrawingClassVersion, batch.put(table_, place.key));
   return true;
 }
 
 void Drawings::plan_replace(const Uuid& id, const Drawing& drawing, engine::Batch& batch) const {
   if (drawing.id != id) batch.erase(table_, bytes_of(id));
   const engine::RecordPlace place{table_.name, bytes_of(drawing.id)};
-  engine::encode_record(place, drawing, kClassVersion, batch.put(table_, place.key));
+  engine::encode_record(place, drawing, kDrawingClassVersion, batch.put(table_, place.key));
 }
 
 bool Drawings::plan_erase(const engine::ReadTransaction& transaction, const Uuid& id,
@@ -68,7 +68,7 @@ void Drawings::copy_to(const Drawings& other, const engine::ReadTransaction& fro
   engine::TableWriter writer(to, other.table_);
   std::string record;
   for_each(from, [&](const Drawing& drawing) {
-    engine::encode_record({other.table_.name, bytes_of(drawing.id)}, drawing, kClassVersion, record);
+    engine::encode_record({other.table_.name, bytes_of(drawing.id)}, drawing, kDrawingClassVersion, record);
     if (!writer.append(bytes_of(drawing.id), record)) {
       engine::throw_corrupt_record({table_.name, bytes_of(drawing.id)}, "a key that is out of order");
     }

@@ -21,14 +21,14 @@ constexpr std::size_t kDirectoryAt = 12;
 constexpr std::size_t kBytesOfGroup = sizeof(Uuid) + sizeof(std::uint32_t) + sizeof(std::uint16_t);
 
 constexpr std::size_t kIdsAt = 2;  // within a group
-constexpr std::size_t kBytesOfEntry = sizeof(Uuid) + sizeof(RowHash) + 1;
+constexpr std::size_t kBytesOfIdEntry = sizeof(Uuid) + sizeof(RowHash) + 1;
 
 std::uint32_t check_of(Bytes group) {
   return static_cast<std::uint32_t>(engine::xxh3(group));
 }
 
 std::size_t size_of_group(std::size_t entries, std::size_t drawings) {
-  return kIdsAt + entries * kBytesOfEntry + drawings * sizeof(Uuid);
+  return kIdsAt + entries * kBytesOfIdEntry + drawings * sizeof(Uuid);
 }
 
 }  // namespace
@@ -166,7 +166,7 @@ bool IdBlockBuilder::add(const IdEntry& entry, std::size_t capacity) {
   const bool is_new_drawing =
       begins_group ? entry.drawing.has_value() : place_of(entry.drawing) > drawings_.size();
   std::size_t size = is_empty() ? kDirectoryAt : size_;
-  size += kBytesOfEntry + (is_new_drawing ? sizeof(Uuid) : 0) + (begins_group ? kBytesOfGroup + kIdsAt : 0);
+  size += kBytesOfIdEntry + (is_new_drawing ? sizeof(Uuid) : 0) + (begins_group ? kBytesOfGroup + kIdsAt : 0);
   if (!is_empty() && size > capacity) return false;
   if (begins_group) drawings_.clear();
   if (is_new_drawing) drawings_.push_back(*entry.drawing);

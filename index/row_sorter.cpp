@@ -6,14 +6,14 @@
 namespace piecemark::index {
 namespace {
 
-constexpr unsigned kClassVersion = 1;  // with an instance identifier
+constexpr unsigned kSortedClassVersion = 1;  // with an instance identifier
 
 }  // namespace
 
 // A record is the key, the columns without the id, and the size of the key in one byte.
 void RowSorter::add(engine::Bytes key, const ComponentRow& row) {
   record_.assign(key);
-  engine::FlatWriter(record_, kClassVersion) & row;
+  engine::FlatWriter(record_, kSortedClassVersion) & row;
   record_ += static_cast<char>(key.size());
   records_.add(record_);
 }
@@ -24,7 +24,7 @@ bool RowSorter::next(ComponentRow& row) {
   const auto key_size = static_cast<unsigned char>(record.back());
   if (key_size < sizeof(Uuid) || key_size >= record.size()) engine::throw_changed_while_sorting();
   row.id = engine::uuid_from(record.substr(key_size - sizeof(Uuid), sizeof(Uuid)));
-  engine::FlatReader reader(record.substr(key_size, record.size() - 1 - key_size), kClassVersion);
+  engine::FlatReader reader(record.substr(key_size, record.size() - 1 - key_size), kSortedClassVersion);
   reader& row;
   if (!reader.complete()) engine::throw_changed_while_sorting();
   return true;

@@ -10,7 +10,7 @@ namespace piecemark::migration {
 namespace {
 
 // For a copy in the same format, which is no larger than the original but for chance.
-constexpr unsigned kRoomTimes = 2;
+constexpr unsigned kRoomTimesOfCopy = 2;
 
 // What is in the copy, in the words of `piecemark verify`.
 void require_clean(const engine::ReadTransaction& copy, const std::string& attempted, Watch& watch) {
@@ -30,7 +30,7 @@ void require_clean(const engine::ReadTransaction& copy, const std::string& attem
 void back_up(engine::Environment& environment, const std::string& output, const OnProgress& on_progress) {
   const std::string attempted = "cannot back up '" + environment.path() + "' to '" + output + "'";
   Watch watch(on_progress, attempted);
-  engine::CreationOptions options = environment.options_for_copy(kRoomTimes);
+  engine::CreationOptions options = environment.options_for_copy(kRoomTimesOfCopy);
   options.check = [&](const engine::ReadTransaction& copy) { require_clean(copy, attempted, watch); };
   engine::Environment::create(
       output, index::kTables,

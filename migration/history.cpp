@@ -31,7 +31,7 @@ void serialize(Archive& archive, piecemark::Receipt& receipt, const unsigned /*v
 namespace piecemark::migration {
 namespace {
 
-constexpr unsigned kClassVersion = 0;
+constexpr unsigned kReceiptClassVersion = 0;
 
 std::string key_of(std::uint32_t number) {
   std::string key;
@@ -47,7 +47,7 @@ std::uint32_t History::count(const engine::ReadTransaction& transaction) const {
 
 Receipt History::decode(engine::Bytes key, engine::Bytes value) const {
   Receipt receipt;
-  engine::decode_record({table_.name, key}, value, kClassVersion, receipt);
+  engine::decode_record({table_.name, key}, value, kReceiptClassVersion, receipt);
   return receipt;
 }
 
@@ -72,7 +72,7 @@ void History::copy_to(const History& other, const engine::ReadTransaction& from,
 void History::add(engine::WriteTransaction& transaction, const Receipt& receipt) const {
   const std::string key = key_of(receipt.number);
   std::string record;
-  engine::encode_record({table_.name, key}, receipt, kClassVersion, record);
+  engine::encode_record({table_.name, key}, receipt, kReceiptClassVersion, record);
   if (!transaction.insert(table_, key, record))
     engine::throw_corrupt_record({table_.name, key}, "a receipt where there should be none");
 }

@@ -6,7 +6,7 @@
 namespace piecemark::migration {
 namespace {
 
-constexpr unsigned kClassVersion = 0;
+constexpr unsigned kProvenClassVersion = 0;
 
 engine::Table meta(const engine::ReadTransaction& transaction) {
   return index::table(*transaction.environment(), index::TableId::meta);
@@ -18,13 +18,13 @@ std::optional<std::uint32_t> proven_receipt(const engine::ReadTransaction& trans
   const auto record = transaction.get(meta(transaction), kProvenKey);
   if (!record) return std::nullopt;
   std::uint32_t receipt = 0;
-  engine::decode_record({meta(transaction).name, kProvenKey}, *record, kClassVersion, receipt);
+  engine::decode_record({meta(transaction).name, kProvenKey}, *record, kProvenClassVersion, receipt);
   return receipt;
 }
 
 void mark_proven(engine::WriteTransaction& transaction, std::uint32_t receipt) {
   std::string record;
-  engine::encode_record({meta(transaction).name, kProvenKey}, receipt, kClassVersion, record);
+  engine::encode_record({meta(transaction).name, kProvenKey}, receipt, kProvenClassVersion, record);
   transaction.put(meta(transaction), kProvenKey, record);
 }
 

@@ -19,7 +19,7 @@ using Phase = MigrationProgress::Phase;
 
 // How many times the original a new file can become in another format: format 1 takes twice the room of format 3, with what
 // is set aside once more, and each step on the way leaves the pages of the one before.
-constexpr unsigned kRoomTimes = 10;
+constexpr unsigned kRoomTimesOfMigration = 10;
 
 // The same commit twice: a transaction serves one thread at a time.
 struct Snapshots {
@@ -263,7 +263,7 @@ std::optional<Receipt> run_into(const std::string& output, engine::Environment& 
       [&](engine::WriteTransaction& transaction) {
         receipt = Run(snapshots, transaction, route, options, progress, attempted).perform();
       },
-      environment.options_for_copy(kRoomTimes));
+      environment.options_for_copy(kRoomTimesOfMigration));
   if (route.steps.empty()) receipt.reset();
   return receipt;
 }

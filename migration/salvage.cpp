@@ -49,7 +49,7 @@ constexpr std::array kSealedTables{
 constexpr std::array kStandings{Standing::live, Standing::previous, Standing::unknown};
 
 // How many times the damaged file the new one can become: rows of stale pages are written, and not packed as tightly.
-constexpr std::uint64_t kRoomTimes = 4;
+constexpr std::uint64_t kRoomTimesOfSalvage = 4;
 
 // A row from a page that may be stale.
 struct StaleRow {
@@ -520,7 +520,7 @@ SalvageReport salvage(const std::string& from, const std::string& to, const Salv
   engine::Environment::create(to, index::kTables, fill,
                               {.owner = owner,
                                .map_size_bytes = options.map_size_bytes,
-                               .expected_bytes = kRoomTimes * facts.size_bytes,
+                               .expected_bytes = kRoomTimesOfSalvage * facts.size_bytes,
                                .notes_table = index::kNotesTable});
   return report;
 }

@@ -22,7 +22,7 @@ const std::map<std::string, StaleRows> kStaleRows{
     {"where-lost", StaleRows::where_lost}, {"never", StaleRows::never}, {"always", StaleRows::always}};
 
 constexpr std::size_t kWidth = 12;
-constexpr std::size_t kShown = 100;
+constexpr std::size_t kLinesOfList = 100;
 
 void print_fact(std::string_view name, std::string_view value) {
   print_line(std::string(name) + std::string(kWidth - name.size(), ' ') + std::string(value));
@@ -33,10 +33,10 @@ template <class List, class Describe>
 void print_list(std::string_view name, const List& list, const Describe& describe) {
   std::size_t shown = 0;
   for (const auto& item : list) {
-    if (shown++ == kShown) break;
+    if (shown++ == kLinesOfList) break;
     print_fact(name, describe(item));
   }
-  if (list.size() > kShown) print_fact("", "and " + with_commas(list.size() - kShown) + " more");
+  if (list.size() > kLinesOfList) print_fact("", "and " + with_commas(list.size() - kLinesOfList) + " more");
 }
 
 std::string id_of(const Uuid& id) {

@@ -1,5 +1,7 @@
 #include "api/text/csv.h"
 
+#include "api/text/malformed.h"
+
 #include <array>
 #include <utility>
 
@@ -11,10 +13,6 @@ namespace piecemark::text {
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
-
-Violation malformed(std::string message) {
-  return index::input_violation(ErrorCode::invalid_text_representation, {}, std::move(message));
-}
 
 // Behind such a record nobody can tell where the next one begins.
 void refuse_rest(CsvRecord& record, std::string message) {

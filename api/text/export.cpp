@@ -6,7 +6,7 @@
 namespace piecemark::text {
 namespace {
 
-constexpr std::uint64_t kRowsBetweenReports = 8192;
+constexpr std::uint64_t kRowsWrittenBetweenReports = 8192;
 
 }  // namespace
 
@@ -23,7 +23,7 @@ void export_components(const ReadTxn& snapshot, TextFormat format, const TextSin
       out.text() += '\n';
     }
     out.end_row();
-    if (++rows % kRowsBetweenReports == 0 && on_progress) on_progress(rows);
+    if (++rows % kRowsWrittenBetweenReports == 0 && on_progress) on_progress(rows);
   }
   out.finish();
   if (on_progress) on_progress(rows);

@@ -13,7 +13,7 @@
 namespace piecemark::text {
 namespace {
 
-constexpr std::uint64_t kRowsBetweenReports = 4096;
+constexpr std::uint64_t kRowsReadBetweenReports = 4096;
 
 // The file of rejects: {"line":2,"code":"...","column":"...","message":"...","row":{...}} for each invalid
 // row.
@@ -101,7 +101,7 @@ struct Importer::State {
     IncomingText<Columns> row;
     for (std::uint64_t rows = 0; source.next(row); ++rows) {
       if (row.problem) refuse_unless_skipped(source, row);
-      if (options.on_progress && rows % kRowsBetweenReports == 0)
+      if (options.on_progress && rows % kRowsReadBetweenReports == 0)
         options.on_progress(rows, bytes_done + row.bytes_read, 0);
     }
     source.replay();
@@ -126,7 +126,7 @@ struct Importer::State {
         ++result.invalid;
         rejects.add(source, *row);
       }
-      if (options.on_progress && rows % kRowsBetweenReports == 0)
+      if (options.on_progress && rows % kRowsReadBetweenReports == 0)
         options.on_progress(rows, bytes_done, bytes_total());
     }
     if (options.on_progress) options.on_progress(rows, bytes_done, bytes_total());

@@ -1,5 +1,6 @@
 #include "api/text/json_reader.h"
 
+#include "api/text/malformed.h"
 #include "engine/shown.h"
 
 #include <algorithm>
@@ -13,10 +14,6 @@ using index::JsonMemberSpan;
 
 // Rows lie in an envelope of at most two levels.
 constexpr std::size_t kDepthMax = index::kJsonDepthMax + 2;
-
-Violation malformed(std::string message) {
-  return index::input_violation(ErrorCode::invalid_text_representation, {}, std::move(message));
-}
 
 JsonMember::Kind kind_of(std::string_view value) {
   switch (value.front()) {

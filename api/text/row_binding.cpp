@@ -1,5 +1,6 @@
 #include "api/text/row_binding.h"
 
+#include "api/text/malformed.h"
 #include "api/text/number_text.h"
 #include "engine/shown.h"
 
@@ -24,10 +25,6 @@ std::string_view what_is_wrong(ErrorCode code, std::string_view text) {
       const bool is_number = std::holds_alternative<double>(parse_double(text));
       return std::is_same_v<T, std::int32_t> && is_number ? " is not a whole number" : " is not a number";
   }
-}
-
-Violation malformed(std::string_view column, std::string message) {
-  return index::input_violation(ErrorCode::invalid_text_representation, column, std::move(message));
 }
 
 // Sets one column from text. One overload for each type that a column can have.
@@ -110,8 +107,9 @@ Verdict set_from_json(const JsonMember& member, ColumnValue<T>& value) {
   const bool is_word =
       std::is_same_v<T, double> && member.kind == Kind::string && is_number_word(member.text);
   if (member.kind != kKindOf<T> && !is_word) {
-    return malformed(member.name, std::string(member.name) + " must be " + std::string(name_of(kKindOf<T>)) +
-                                      " or null, found " + std::string(name_of(member.kind)));
+    return malformed(std::string(member.name) + " must be " + std::string(name_of(kKindOf<T>)) +
+                         " or null, found " + std::string(name_of(member.kind)),
+                     member.name);
   }
   if (!member.is_text) {
     return index::input_violation(
@@ -172,7 +170,7 @@ Verdict set_bounding_box(const JsonMember& member, ColumnValue<std::string>& val
 std::variant<Uuid, Violation> parse_uuid(std::string_view column, std::string_view text) {
   if (auto verdict = index::check_characters(column, text)) return std::move(*verdict);
   if (const auto id = Uuid::parse(text)) return *id;
-  return malformed(column, std::string(column) + " " + shown(text) + " is not a UUID");
+  return malformed(std::string(column) + " " + shown(text) + " is not a UUID", column);
 }
 
 Verdict bind_text(ComponentColumns& columns, Column column, std::optional<std::string_view> text) {
@@ -203,7 +201,7 @@ Verdict bind_json(ComponentColumns& columns, const std::vector<JsonMember>& memb
     } else {
       column = column_named(member.name);
     }
-    if (!column) return malformed({}, "components has no column " + shown(member.name));
+    if (!column) return malformed("components has no column " + shown(member.name));
     expected = static_cast<std::size_t>(*column);
     Verdict verdict =
         *column == Column::bounding_box
@@ -222,7 +220,7 @@ Verdict bind_json(DrawingColumns& columns, const std::vector<JsonMember>& member
     } else if (member.name == "name") {
       verdict = set_from_json(member, columns.name);
     } else {
-      verdict = malformed({}, "drawings has no column " + shown(member.name));
+      verdict = malformed("drawings has no column " + shown(member.name));
     }
     if (verdict) return verdict;
   }

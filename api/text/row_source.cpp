@@ -7,6 +7,7 @@
 #include "api/text/csv.h"
 #include "api/text/json_reader.h"
 #include "api/text/json_writer.h"
+#include "api/text/malformed.h"
 #include "engine/shown.h"
 #include "index/constraints.h"
 #include "index/json_text.h"
@@ -15,10 +16,6 @@ namespace piecemark::text {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-Violation malformed(std::string message) {
-  return index::input_violation(ErrorCode::invalid_text_representation, {}, std::move(message));
-}
 
 // Of the first line. Text in UTF-16 has a byte that is 0 in most of its characters.
 index::Verdict check_encoding(std::string_view line) {
@@ -42,10 +39,10 @@ Violation byte_order_mark() {
 
 // What CSV needs to know of a kind of row: how its columns are called and told apart, and which one must be there.
 template <class Columns>
-struct Kind;
+struct KindOfRow;
 
 template <>
-struct Kind<ComponentColumns> {
+struct KindOfRow<ComponentColumns> {
   using ColumnId = Column;
   static constexpr std::string_view kRequired = "piece_mark";
 
@@ -58,7 +55,7 @@ struct Kind<ComponentColumns> {
 };
 
 template <>
-struct Kind<DrawingColumns> {
+struct KindOfRow<DrawingColumns> {
   using ColumnId = std::string;
   static constexpr std::string_view kRequired = "id";
 
@@ -133,7 +130,7 @@ class CsvSource final : public RowSource<Columns> {
       refuse_row(this->path(), record_.line, std::move(*verdict));
     if (reader_.raw().starts_with(kByteOrderMark)) refuse_row(this->path(), record_.line, byte_order_mark());
     if (record_.problem) refuse_row(this->path(), record_.line, *record_.problem);
-    const auto names = Kind<Columns>::names();
+    const auto names = KindOfRow<Columns>::names();
     std::string known;
     for (const std::string_view name : names) known.append(known.empty() ? "" : ", ").append(name);
     for (const CsvField& field : record_.fields) {
@@ -147,9 +144,9 @@ class CsvSource final : public RowSource<Columns> {
                    malformed("the column " + engine::shown(name) + " occurs twice in the header"));
       }
       header_.push_back(name);
-      columns_.push_back(Kind<Columns>::column(name));
+      columns_.push_back(KindOfRow<Columns>::column(name));
     }
-    const std::string_view required = Kind<Columns>::kRequired;
+    const std::string_view required = KindOfRow<Columns>::kRequired;
     if (std::find(header_.begin(), header_.end(), required) == header_.end()) {
       refuse_row(this->path(), record_.line,
                  malformed("no column \"" + std::string(required) + "\" in the header"));
@@ -160,7 +157,7 @@ class CsvSource final : public RowSource<Columns> {
   CsvReader reader_;
   CsvRecord record_;
   std::vector<std::string> header_;
-  std::vector<typename Kind<Columns>::ColumnId> columns_;  // of the header
+  std::vector<typename KindOfRow<Columns>::ColumnId> columns_;  // of the header
 };
 
 template <class Columns>
