@@ -5,6 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 # A second build of the same sources is cheap where ccache is installed.
 if [[ -z ${CMAKE_CXX_COMPILER_LAUNCHER:-} ]] && command -v ccache >/dev/null; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}  # Else it keeps nothing of precompiled headers.
 fi
 
 processors() { nproc 2>/dev/null || getconf _NPROCESSORS_ONLN; }
@@ -21,5 +22,6 @@ build() {
 run_tests() {
   local preset=$1
   shift
-  ctest --preset "$preset" --parallel "$(processors)" --no-tests=error "$@"
+  # Many tests wait for other processes.
+  ctest --preset "$preset" --parallel "$(($(processors) + 1))" --no-tests=error "$@"
 }
