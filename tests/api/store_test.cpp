@@ -102,6 +102,72 @@ TEST(Store, CreateLeavesAnExistingFileAlone) {
   EXPECT_EQ(dump(site.store), before);
 }
 
+TEST(Store, IsCreatedWithItsFirstContentOrNotAtAll) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("site.pmk");
+  const auto names = [&] {
+    const std::filesystem::directory_iterator files(folder.path(""));
+    return std::distance(begin(files), end(files));
+  };
+  for (const std::uint32_t format : {1U, 2U, 3U}) {
+    const auto fill = [&](WriteTxn& txn) {
+      EXPECT_FALSE(std::filesystem::exists(path)) << "nobody sees it before";
+      const Uuid drawing = txn.insert_drawing({.name = "S-101"});
+      for (int i = 0; i < 5000; ++i)
+        txn.insert({.drawing_id = drawing, .piece_mark = "G" + std::to_string(i)});
+      EXPECT_EQ(txn.component_count(), 5000U);
+    };
+    EXPECT_EQ(error_of([&] {
+                Store::create(path,
+                              {.format = format, .content = [&](WriteTxn& txn) {
+                                 fill(txn);
+                                 txn.insert({.drawing_id = Uuid::generate(), .piece_mark = "no drawing"});
+                               }});
+              }),
+              ErrorCode::foreign_key_violation);
+    EXPECT_THROW(Store::create(path, {.format = format,
+                                      .content =
+                                          [&](WriteTxn& txn) {
+                                            fill(txn);
+                                            throw std::runtime_error("of the caller");
+                                          }}),
+                 std::runtime_error);
+    EXPECT_EQ(error_of([&] {
+                Store::create(path, {.format = format, .content = [](WriteTxn& txn) { txn.commit(); }});
+              }),
+              ErrorCode::invalid_use);
+    EXPECT_EQ(error_of([&] {
+                Store::create(path,
+                              {.format = format, .content = [](WriteTxn& txn) { WriteTxn(std::move(txn)); }});
+              }),
+              ErrorCode::invalid_use);
+    EXPECT_EQ(names(), 0) << "files that were not created";
+    {
+      const Store store =
+          Store::create(path, {.format = format, .content = fill}, {.write_older_format = true});
+      EXPECT_EQ(store.info().components, 5000U);
+      EXPECT_EQ(store.info().format, format);
+      EXPECT_TRUE(verify(store.read()).is_clean());
+    }
+    std::filesystem::remove(path);
+    std::filesystem::remove(path + "-lock");
+  }
+}
+
+TEST(Store, OfTwoThatAreCreatedAtTheSameTimeOneComesFirst) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("site.pmk");
+  const auto create_another = [&](WriteTxn& txn) {
+    txn.insert({.piece_mark = "late"});
+    Store::create(path, {.content = [](WriteTxn& other) { other.insert({.piece_mark = "first"}); }});
+  };
+  EXPECT_EQ(error_of([&] { Store::create(path, {.content = create_another}); }), ErrorCode::file_exists);
+  const Store store = Store::open(path);
+  const ReadTxn snapshot = store.read();
+  EXPECT_EQ(snapshot.component_count(), 1U);
+  EXPECT_TRUE(snapshot.find(std::nullopt, "first", std::nullopt).has_value());
+}
+
 TEST(Store, CreateKnowsTheFormatsOfTheLibrary) {
   const TemporaryFolder folder;
   EXPECT_EQ(error_of([&] { Store::create(folder.path("site.pmk"), {.format = 99}); }),
