@@ -1,0 +1,2 @@
+// A target with precompiled headers has a source.
+#include "precompiled.h"
