@@ -33,7 +33,7 @@ struct WriteTxnState {
   const index::Components* components;
   index::ComponentWriter writer;
   Timestamp now = Timestamp::now();  // the now() of the DDL: the same for the whole transaction
-  bool ends_with_call = false;           // commit() and rollback() are not for whoever is given the transaction
+  bool ends_with_call = false;       // commit() and rollback() are not for whoever is given the transaction
 
   // For a call that may change content.  Errors  invalid_use  the transaction is broken
   index::ComponentWriter& changing();
