@@ -24,8 +24,11 @@ Error not_found(const std::string& attempted, const std::string& path) {
   return {ErrorCode::file_not_found, {attempted, "no such file", {}, "check the name"}};
 }
 
+// Where it goes to a disk.
 std::string free_for(const std::string& path) {
-  return std::to_string(os::free_bytes(path)) + " bytes are free for it";
+  os::FileFacts facts;
+  if (!os::facts_of(path, facts) && !facts.is_regular) return {};
+  return ", " + std::to_string(os::free_bytes(path)) + " bytes are free for it";
 }
 
 }  // namespace
@@ -57,7 +60,7 @@ std::optional<Error> file_name_error(int code, const std::string& attempted, con
     case EFBIG:
       return Error(ErrorCode::disk_full,
                    {attempted,
-                    "the limit on the size of files; " + free_for(path),
+                    "the limit on the size of files" + free_for(path),
                     {},
                     "nothing was stored; raise the limit (ulimit -f), or choose another file system"});
     case ETXTBSY:
@@ -85,7 +88,7 @@ Error file_error(std::error_code error, const std::string& attempted, const std:
     case EDQUOT:
       return {ErrorCode::disk_full,
               {attempted,
-               (code == EDQUOT ? "a quota that is used up, " : "a full disk, ") + free_for(path),
+               (code == EDQUOT ? "a quota that is used up" : "a full disk") + free_for(path),
                {},
                "free some space, or choose another disk"}};
     case EPIPE:

@@ -1,5 +1,8 @@
 #include "file_in_creation.h"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <utility>
 
 #include "file_locks.h"
@@ -12,6 +15,14 @@ namespace {
 
 constexpr std::string_view kNewInfix = ".new-";
 constexpr std::uint32_t kOwnerOnly = 0600;
+
+// The temporary names of this process, where a handler of a signal can read them.
+struct Listed {
+  std::atomic<bool> is_taken{false};
+  std::atomic<bool> is_valid{false};
+  std::array<char, 4096> name{};
+};
+std::array<Listed, 8> listed_files;
 
 std::string temporary_name(const std::string& path, std::string_view id) {
   return with_suffix(path, std::string(kNewInfix).append(id));
@@ -65,6 +76,7 @@ bool FileInCreation::try_create(const std::string& attempted, std::uint32_t perm
     throw Error(ErrorCode::file_not_found, {attempted, "no such folder", {}, "create the folder first"});
   }
   present_ = &temporary_;
+  list_temporary();
   // Where a file system has no locks, nobody gets the one that it takes to remove the file.
   const auto is_locked = [&] {
     try {
@@ -87,6 +99,33 @@ bool FileInCreation::has_its_name() const {
 
 FileInCreation::~FileInCreation() {
   if (present_ != nullptr) os::remove_quietly(*present_);
+  unlist();
+}
+
+// Where there is no room, the next creation of the same file removes what this one may leave.
+void FileInCreation::list_temporary() noexcept {
+  unlist();
+  for (std::size_t i = 0; i < listed_files.size(); ++i) {
+    Listed& listed = listed_files[i];
+    if (temporary_.size() >= listed.name.size() || listed.is_taken.exchange(true)) continue;
+    std::copy_n(temporary_.c_str(), temporary_.size() + 1, listed.name.begin());
+    listed.is_valid = true;
+    listed_ = i;
+    return;
+  }
+}
+
+void FileInCreation::unlist() noexcept {
+  if (listed_ == kNotListed) return;
+  listed_files[listed_].is_valid = false;
+  listed_files[listed_].is_taken = false;
+  listed_ = kNotListed;
+}
+
+void remove_files_in_creation() noexcept {
+  for (const Listed& listed : listed_files) {
+    if (listed.is_valid) os::remove_in_handler(listed.name.data());
+  }
 }
 
 std::error_code FileInCreation::take_name() {

@@ -3,6 +3,8 @@
 // that it is not what a killed process has left, and keeps them from opening it before its names are final.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -41,15 +43,23 @@ class FileInCreation {
   Error renamed(const Error& error) const;
 
  private:
+  static constexpr std::size_t kNotListed = SIZE_MAX;
+
   explicit FileInCreation(std::string path) : path_(std::move(path)) {}
+  void list_temporary() noexcept;
+  void unlist() noexcept;
   bool try_create(const std::string& attempted, std::uint32_t permissions);
   bool has_its_name() const;
 
   std::string path_;
   std::string temporary_;
   const std::string* present_ = nullptr;  // the name to remove, if any
+  std::size_t listed_ = kNotListed;       // for remove_files_in_creation()
   os::File file_;
 };
+
+// Removes what this process has in creation just then. For a handler of a signal that ends the process.
+void remove_files_in_creation() noexcept;
 
 std::string new_temporary_name(const std::string& path);
 // Whether `name`, without its folder, is a temporary name of the file at `path`.

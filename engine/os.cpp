@@ -47,6 +47,7 @@ FileFacts facts_from(const struct stat& status) {
       .size_bytes = static_cast<std::uint64_t>(status.st_size),
       .names = status.st_nlink,
       .permissions = status.st_mode & 0777U,
+      .has_special_bits = (status.st_mode & 07000U) != 0,
       .owner = status.st_uid,
       .group = status.st_gid,
       .modified_ns = status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec,
@@ -277,7 +278,7 @@ std::optional<int> stream_named(const std::string& path) {
       if (!at.starts_with(folder)) continue;
       const char* const end = at.data() + at.size();
       const auto [behind, error] = std::from_chars(at.data() + folder.size(), end, descriptor);
-      if (error == std::errc() && behind == end && ::fcntl(descriptor, F_GETFD) >= 0) return descriptor;
+      if (error == std::errc() && behind == end) return descriptor;
     }
     auto to = target_of_link(at);
     if (!to) return std::nullopt;
@@ -360,6 +361,12 @@ void write_in_handler(std::string_view text) noexcept {
   errno = before;
 }
 
+void remove_in_handler(const char* path) noexcept {
+  const int before = errno;
+  ::unlink(path);
+  errno = before;
+}
+
 std::error_code write_next(const File& file, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file.descriptor(), bytes.data(), bytes.size());
@@ -390,11 +397,11 @@ std::error_code set_size(const File& file, std::uint64_t bytes) {
 }
 
 void open_missing_standard_streams() {
-  int descriptor = -1;
-  do {
-    descriptor = ::open("/dev/null", O_RDWR);  // Takes the lowest number that is free.
-  } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
-  if (descriptor >= 0) ::close(descriptor);
+  // Takes the lowest number that is free. What is written to a stream that was closed fails, as it would have.
+  for (int descriptor = 0; descriptor >= 0 && descriptor <= STDERR_FILENO;) {
+    descriptor = ::open("/dev/null", O_RDONLY);
+    if (descriptor > STDERR_FILENO) ::close(descriptor);
+  }
 }
 
 bool is_terminal(int descriptor) {

@@ -29,6 +29,7 @@ struct FileFacts {
   std::uint64_t size_bytes = 0;
   std::uint64_t names = 1;        // hard links
   std::uint32_t permissions = 0;  // of owner, group and others
+  bool has_special_bits = false;  // set-user-id, set-group-id or sticky
   std::uint32_t owner = 0;
   std::uint32_t group = 0;
   std::int64_t modified_ns = 0;  // since 1970-01-01 UTC
@@ -102,6 +103,7 @@ std::error_code read_next(const File& file, std::span<char> into, std::size_t& r
 File standard_input();
 // To standard error, from a handler of a signal.
 void write_in_handler(std::string_view text) noexcept;
+void remove_in_handler(const char* path) noexcept;
 // Writes all of it where the file is, as it goes on. Waits where nobody takes it yet.
 std::error_code write_next(const File& file, std::string_view bytes);
 // Where the next read_next() reads; nullopt for what has no places.

@@ -28,8 +28,20 @@ bool is_control(std::string_view character) {
   if (character.size() == 1) return first < 0x20 || first == 0x7F;
   const bool is_later_control =
       character.size() == 2 && first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
-  return is_later_control || (character >= "\u202A" && character <= "\u202E") ||
+  const bool is_mark = character == "\u061C" || character == "\u200E" || character == "\u200F" ||
+                       character == "\u2028" || character == "\u2029";
+  return is_later_control || is_mark || (character >= "\u202A" && character <= "\u202E") ||
          (character >= "\u2066" && character <= "\u2069");
+}
+
+// Of one of up to three bytes.
+unsigned code_point_of(std::string_view character) {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<unsigned>(static_cast<unsigned char>(character[i]));
+  };
+  if (character.size() == 1) return byte(0);
+  if (character.size() == 2) return (byte(0) & 0x1FU) << 6 | (byte(1) & 0x3FU);
+  return (byte(0) & 0x0FU) << 12 | (byte(1) & 0x3FU) << 6 | (byte(2) & 0x3FU);
 }
 
 void append_escaped(std::string& to, std::string_view bytes) {
@@ -56,6 +68,23 @@ std::string escaped(std::string_view text, Escape what) {
       append_escaped(result, taken);
     }
     text.remove_prefix(taken.size());
+  }
+  return result;
+}
+
+std::string json_for_terminal(std::string_view json) {
+  std::string result;
+  while (!json.empty()) {
+    const std::string_view character = first_character(json);
+    const std::string_view taken = character.empty() ? json.substr(0, 1) : character;
+    if (!character.empty() && is_control(character)) {
+      std::array<char, 7> text{};
+      std::snprintf(text.data(), text.size(), "\\u%04x", code_point_of(character));
+      result += text.data();
+    } else {
+      result += taken;
+    }
+    json.remove_prefix(taken.size());
   }
   return result;
 }

@@ -15,6 +15,9 @@ enum class Escape : std::uint8_t {
 };
 std::string escaped(std::string_view text, Escape what = Escape::controls);
 
+// JSON with characters that could steer a terminal as JSON writes them: \u009b.
+std::string json_for_terminal(std::string_view json);
+
 // In quotation marks, escaped; of a long text the beginning.
 std::string shown(std::string_view text);
 

@@ -57,7 +57,12 @@ Option Verb::option(const std::string& name, const std::function<void(const std:
 
 Option Verb::option(const std::string& name, std::string& value, const std::string& description) {
   return option(
-      name, [&value](const std::string& text) { value = text; }, description);
+      name,
+      [&value, name](const std::string& text) {
+        if (text.empty() && name.starts_with('-')) throw UsageError(name, "'' is nothing");
+        value = text;
+      },
+      description);
 }
 
 Option Verb::option(const std::string& name, std::optional<std::string>& value,

@@ -1,9 +1,12 @@
 #include "api/cli/interruption.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <csignal>
 #include <string_view>
 
+#include "engine/file_in_creation.h"
 #include "engine/os.h"
 
 namespace piecemark::cli {
@@ -13,6 +16,9 @@ constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
 volatile std::sig_atomic_t requested = 0;    // the signal
 volatile std::sig_atomic_t is_deferred = 0;  // While there is an Interruption.
 
+// A task that is busy for longer, or waits for who reads its output, ends where it is.
+constexpr unsigned kSecondsToSafePoint = 2;
+
 void end_by(int signal) {
   std::signal(signal, SIG_DFL);
   std::raise(signal);  // Where a handler calls this, when that returns.
@@ -21,10 +27,12 @@ void end_by(int signal) {
 void on_signal(int signal) {
   if (is_deferred != 0 && requested == 0) {
     requested = signal;
+    ::alarm(kSecondsToSafePoint);
     return;
   }
+  engine::remove_files_in_creation();
   engine::os::write_in_handler("piecemark: canceled by a signal\n");
-  end_by(signal);
+  end_by(signal == SIGALRM ? requested : signal);
 }
 
 }  // namespace
@@ -40,6 +48,7 @@ void say_interruptions() {
     sigaction(signal, nullptr, &before);
     if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
   }
+  std::signal(SIGALRM, on_signal);
 }
 
 Interruption::Interruption() {
@@ -55,6 +64,7 @@ bool Interruption::is_requested() {
 }
 
 void end_if_interrupted() {
+  ::alarm(0);
   if (requested != 0) end_by(requested);
 }
 

@@ -7,8 +7,9 @@ namespace piecemark::cli {
 // From now on signals that would end the process are said before.
 void say_interruptions();
 
-// From its construction to its end the first signal is noted; the second ends the process at once. A process has one of
-// these at a time.
+// From its construction to its end the first signal is noted. The second, or two seconds without a safe point, end the
+// process where it is, which any transaction withstands; files in creation are removed. A process has one of these at a
+// time.
 class Interruption {
  public:
   Interruption();

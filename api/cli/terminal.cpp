@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <utility>
 
 #include "api/text/json_writer.h"
 #include "api/text/number_text.h"
+#include "engine/file_error.h"
 #include "engine/os.h"
 #include "engine/shown.h"
 #include "piecemark/error.h"
@@ -65,7 +67,7 @@ void print_line(std::string_view text) {
 }
 
 void print_json(std::string_view text) {
-  print(text);
+  output_is_terminal() ? print(engine::json_for_terminal(text)) : print(text);
   print("\n");
 }
 
@@ -74,11 +76,15 @@ void flush_output() {
 }
 
 void finish_output() {
+  errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
-  throw Error(ErrorCode::io_error, {"cannot write the answer to standard output",
-                                    "a disk that is full, or a reader that is gone",
-                                    {},
-                                    "what was asked for has been done; check where the output goes"});
+  const std::error_code error{errno, std::generic_category()};
+  Error::Facts facts{"cannot write the answer to standard output",
+                     "a disk that is full, or a reader that is gone",
+                     {},
+                     "what was asked for has been done; check where the output goes"};
+  if (error) facts.found = engine::file_error(error, facts.attempted, "/dev/stdout").facts().found;
+  throw Error(ErrorCode::io_error, std::move(facts));
 }
 
 std::string shell_quoted(const std::string& name) {

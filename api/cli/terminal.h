@@ -15,7 +15,7 @@ namespace piecemark::cli {
 void print(std::string_view text);
 // A line for people: what could steer the terminal is written as \xNN.
 void print_line(std::string_view text);
-// A line for programs, as it is.
+// A line of JSON for programs, as it is; on a terminal, characters that could steer it are written as \u009b.
 void print_json(std::string_view text);
 void flush_output();
 // Throws io_error if something could not be written.

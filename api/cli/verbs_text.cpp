@@ -51,6 +51,11 @@ std::optional<text::ImportOptions::Source> source_of(const std::string& path,
   return text::ImportOptions::Source{path, *format};
 }
 
+// The name under which a stream of this process can be compared with files.
+std::string name_of_stream(const std::string& path, const char* stream) {
+  return path == "-" ? stream : path;
+}
+
 bool is_same_file(const std::string& a, const std::string& b) {
   engine::os::FileFacts facts_a;
   engine::os::FileFacts facts_b;
@@ -95,6 +100,7 @@ text::ImportResult import_into_new(text::Importer& importer, const ImportArgumen
                 {.format = arguments.format.value_or(0),
                  .content = [&](WriteTxn& txn) { result = importer.run(txn, arguments.file); }},
                 options);
+  importer.finish();
   return result;
 }
 
@@ -115,6 +121,7 @@ text::ImportResult import_into_present(text::Importer& importer, const ImportArg
   task.emplace("importing", attempt_to_import(arguments));
   const text::ImportResult result = importer.run(transaction, store.path());
   transaction.commit();
+  importer.finish();
   return result;
 }
 
@@ -144,8 +151,9 @@ int import(const ImportArguments& arguments) {
   }
   if (!arguments.rejects.empty() && !arguments.skip_invalid)
     throw UsageError("--skip-invalid (for --rejects) is required");
-  require_own_file("--rejects", arguments.rejects, arguments.file,
-                   {arguments.drawings, arguments.components});
+  require_own_file(
+      "--rejects", arguments.rejects, arguments.file,
+      {name_of_stream(arguments.drawings, "/dev/stdin"), name_of_stream(arguments.components, "/dev/stdin")});
   std::optional<LongTask> task;
   text::Importer importer({
       .drawings = source_of(arguments.drawings, arguments.input),
@@ -188,9 +196,10 @@ TextFormat output_format(const ExportArguments& arguments, const std::string& pa
 }
 
 // What is printed already comes first.
-text::OutputFile output_to(const std::string& path, const std::string& store) {
+void open_output(std::optional<text::OutputFile>& output, const std::string& path, const std::string& store) {
   flush_output();
-  return {path, path == "-" ? "cannot write to standard output" : "cannot write '" + path + "'", {store}};
+  output.emplace(path, path == "-" ? "cannot write to standard output" : "cannot write '" + path + "'",
+                 std::vector<std::string>{store});
 }
 
 void export_text(const ExportArguments& arguments) {
@@ -198,31 +207,37 @@ void export_text(const ExportArguments& arguments) {
     throw UsageError("--drawings", "standard output takes one table only");
   }
   require_own_file("--drawings", arguments.drawings, arguments.file, {});
-  require_own_file("--components", arguments.components, arguments.file, {arguments.drawings});
+  require_own_file("--components", name_of_stream(arguments.components, "/dev/stdout"), arguments.file,
+                   {name_of_stream(arguments.drawings, "/dev/stdout")});
   const Store store = Store::open(arguments.file, to_read());
   const ReadTxn snapshot = store.read();
   LongTask task("exporting", "cannot export '" + arguments.file + "'");
-  const auto export_to = [&](const std::string& path, const auto& write) {
-    text::OutputFile output = output_to(path, arguments.file);
-    write(output_format(arguments, path), [&](std::string_view piece) {
+  const bool has_components = !arguments.components.empty() || arguments.drawings.empty();
+  const std::string components = arguments.components.empty() ? "-" : arguments.components;
+  // Neither file changes before both texts are complete.
+  std::optional<text::OutputFile> drawings_file;
+  std::optional<text::OutputFile> components_file;
+  if (!arguments.drawings.empty()) open_output(drawings_file, arguments.drawings, arguments.file);
+  if (has_components) open_output(components_file, components, arguments.file);
+  const auto sink_to = [&](text::OutputFile& output) {
+    return [&](std::string_view piece) {
       task.require_go_on();
       output.write(piece);
-    });
-    task.require_go_on();
-    output.finish();
+    };
   };
-  if (!arguments.drawings.empty()) {
-    export_to(arguments.drawings, [&](TextFormat format, const text::TextSink& sink) {
-      text::export_drawings(snapshot, format, sink);
-    });
+  if (drawings_file) {
+    text::export_drawings(snapshot, output_format(arguments, arguments.drawings), sink_to(*drawings_file));
+    drawings_file->complete();
   }
-  if (arguments.components.empty() && !arguments.drawings.empty()) return;
-  const std::uint64_t total = snapshot.component_count();
-  export_to(arguments.components.empty() ? "-" : arguments.components,
-            [&](TextFormat format, const text::TextSink& sink) {
-              text::export_components(snapshot, format, sink,
-                                      [&](std::uint64_t rows) { task.update(rows, rows, total); });
-            });
+  if (components_file) {
+    const std::uint64_t total = snapshot.component_count();
+    text::export_components(snapshot, output_format(arguments, components), sink_to(*components_file),
+                            [&](std::uint64_t rows) { task.update(rows, rows, total); });
+    components_file->complete();
+  }
+  task.require_go_on();
+  if (drawings_file) drawings_file->finish();
+  if (components_file) components_file->finish();
 }
 
 struct ExecArguments {

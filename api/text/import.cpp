@@ -21,8 +21,7 @@ class Rejects {
  public:
   // `sources`: the files that rejected rows come from or were to go to
   Rejects(const std::string& path, const std::vector<std::string>& sources) {
-    if (!path.empty())
-      file_.emplace(path, "cannot write rejects to '" + path + "'; nothing was stored", sources);
+    if (!path.empty()) file_.emplace(path, "cannot write rejects to '" + path + "'", sources);
   }
 
   template <class Columns>
@@ -42,6 +41,9 @@ class Rejects {
     file_->write(text);
   }
 
+  void complete() {
+    if (file_) file_->complete();
+  }
   void finish() {
     if (file_) file_->finish();
   }
@@ -67,6 +69,7 @@ struct Importer::State {
   ImportOptions options;
   std::unique_ptr<RowSource<DrawingColumns>> drawings;
   std::unique_ptr<RowSource<ComponentColumns>> components;
+  std::optional<Rejects> rejects_file;
   ImportResult result;
   std::uint64_t bytes_done = 0;
   bool is_awaited = false;
@@ -114,7 +117,7 @@ struct Importer::State {
 
   // Gives every row of the source to `store`, which throws what the store has against it.
   template <class Columns, class Insert>
-  void each_row(RowSource<Columns>& source, Rejects& rejects, const Insert& insert) {
+  void each_row(RowSource<Columns>& source, Rejects& refused, const Insert& insert) {
     RowsAhead<Columns> ahead(source);
     const std::uint64_t bytes_before = bytes_done;
     std::uint64_t rows = 0;
@@ -124,7 +127,7 @@ struct Importer::State {
       if (row->problem) {
         refuse_unless_skipped(source, *row);
         ++result.invalid;
-        rejects.add(source, *row);
+        refused.add(source, *row);
       }
       if (options.on_progress && rows % kRowsReadBetweenReports == 0)
         options.on_progress(rows, bytes_done, bytes_total());
@@ -155,7 +158,12 @@ ImportResult Importer::run(Store& store) {
   WriteTxn transaction = store.write();
   const ImportResult result = run(transaction, store.path());
   transaction.commit();
+  finish();
   return result;
+}
+
+void Importer::finish() {
+  if (state_->rejects_file) state_->rejects_file->finish();
 }
 
 ImportResult Importer::run(WriteTxn& transaction, const std::string& store) {
@@ -171,7 +179,7 @@ ImportResult Importer::run(WriteTxn& transaction, const std::string& store) {
   for (const auto& source : {in.options.drawings, in.options.components}) {
     if (source) sources.push_back(source->path);
   }
-  Rejects rejects(in.options.rejects_path, sources);
+  Rejects& rejects = in.rejects_file.emplace(in.options.rejects_path, sources);
   if (in.drawings) {
     in.each_row(*in.drawings, rejects, [&](const DrawingColumns& columns) {
       auto drawing = to_drawing(columns);
@@ -195,7 +203,7 @@ ImportResult Importer::run(WriteTxn& transaction, const std::string& store) {
       }
     });
   }
-  rejects.finish();
+  rejects.complete();
   return in.result;
 }
 

@@ -51,6 +51,8 @@ class Importer {
   // another transaction.
   // Errors  the first invalid row, with its line; those of WriteTxn; those of OutputFile for the rejects
   ImportResult run(WriteTxn& transaction, const std::string& store);
+  // After the commit: the file of rejects has them now.  Errors  those of OutputFile
+  void finish();
   // In a transaction of its own, once all of the input is there.  Errors  also those of WriteTxn::commit
   ImportResult run(Store& store);
 

@@ -45,7 +45,8 @@ std::uint32_t permissions_of_new(const std::string& path, const std::vector<std:
 
 // Whether a new file can be what this one is to others: one name, and nobody let in by an access control list.
 bool can_be_replaced(const std::string& path, const os::File& present, const os::FileFacts& facts) {
-  return facts.names == 1 && !os::group_in_access_list(present) && os::can_replace(path);
+  return facts.names == 1 && !facts.has_special_bits && !os::group_in_access_list(present) &&
+         os::can_replace(path);
 }
 
 bool is_as_open(const os::File& file, const os::FileFacts& present) {
@@ -106,7 +107,10 @@ void OutputFile::open_present() {
     }
     creation_.reset();
   }
-  check(os::create_unnamed(os::temporary_folder(), file_));
+  const std::string folder = os::temporary_folder();
+  if (const auto error = os::create_unnamed(folder, file_))
+    throw engine::file_error(error, attempted_ + ", which needs a file in '" + folder + "'",
+                             folder + "/file");
 }
 
 void OutputFile::write(std::string_view text) {
@@ -119,10 +123,13 @@ void OutputFile::flush() {
   buffer_.clear();
 }
 
-void OutputFile::finish() {
+void OutputFile::complete() {
   flush();
+  if (creation_) check(os::sync_data(creation_->file()));
+}
+
+void OutputFile::finish() {
   if (creation_) {
-    check(os::sync_data(creation_->file()));
     check(creation_->replace_name());
     creation_->keep();
   } else if (present_) {

@@ -25,7 +25,9 @@ class OutputFile {
   OutputFile(const std::string& path, std::string attempted, const std::vector<std::string>& sources);
 
   void write(std::string_view text);
-  // The text is complete. Not called, a regular file stays as it was.
+  // The text is complete, and on the disk. A regular file is still as it was.
+  void complete();
+  // After complete(): a regular file has it now. Not called, it stays as it was.
   void finish();
 
  private:

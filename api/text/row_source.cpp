@@ -19,6 +19,11 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // Of the first line. Text in UTF-16 has a byte that is 0 in most of its characters.
 index::Verdict check_encoding(std::string_view line) {
+  if (line.starts_with(std::string_view("\xFF\xFE\0\0", 4)) ||
+      line.starts_with(std::string_view("\0\0\xFE\xFF", 4)))
+    return index::input_violation(
+        ErrorCode::character_not_in_repertoire, {},
+        "text in UTF-32; save the file as UTF-8, or turn it into that: iconv -f UTF-32 -t UTF-8 FILE");
   const bool is_little =
       line.starts_with("\xFF\xFE") || (line.size() > 1 && line[0] != '\0' && line[1] == '\0');
   const bool is_big = line.starts_with("\xFE\xFF") || (line.size() > 1 && line[0] == '\0' && line[1] != '\0');

@@ -122,7 +122,7 @@ class LongVerbsTest : public ::testing::Test {
       std::filesystem::remove(folder_.path(made + "-lock"));
       testing::Background process(words);
       std::this_thread::sleep_for(whole * part / kTries);
-      process.send(signal);
+      for (int sent = 0; sent < signals_; ++sent) process.send(signal);
       const int status = process.wait();
       EXPECT_TRUE(status == 0 || status == 128 + signal) << status;
       if (status == 0) continue;
@@ -137,6 +137,7 @@ class LongVerbsTest : public ::testing::Test {
     return stopped;
   }
 
+  int signals_ = 1;  // as soon after each other as can be
   static constexpr int kTries = 5;
   static constexpr int kRowsOfLongVerbs = 80'000;
   TemporaryFolder folder_;
@@ -162,6 +163,30 @@ TEST_F(LongVerbsTest, EndByTheSignalAndLeaveNoPartOfAFile) {
   const Store store = Store::open(file_);
   EXPECT_TRUE(verify(store.read()).is_clean());
   EXPECT_EQ(store.info().components, static_cast<std::uint64_t>(kRowsOfLongVerbs));
+}
+
+TEST_F(LongVerbsTest, ASecondSignalLeavesNoPartOfAFileEither) {
+  const std::string out = folder_.path("out");
+  signals_ = 2;
+  EXPECT_GT(stop({"backup", file_, out}, "out", SIGHUP), 0);
+  EXPECT_GT(stop({"import", out, "--drawings", drawings_, "--components", rows_}, "out", SIGINT), 0);
+  EXPECT_GT(stop({"export", file_, "--components", out}, "out", SIGTERM), 0);
+  EXPECT_GT(stop({"compact", file_}, "none", SIGINT), 0);
+}
+
+// Nobody reads what they print.
+TEST_F(LongVerbsTest, EndAlsoWhileTheyWaitForAReader) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"export", file_},
+        {"export", file_, "--drawings", drawings_, "--components", "-"}}) {
+    std::vector<std::string> command{PIECEMARK_PROGRAM};
+    command.insert(command.end(), words.begin(), words.end());
+    testing::Conversation process(command);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    process.send(SIGTERM);
+    EXPECT_EQ(process.wait(), 128 + SIGTERM);
+  }
+  EXPECT_EQ(files(), (std::vector<std::string>{"drawings.csv", "rows.csv", "site.pmk", "site.pmk-lock"}));
 }
 
 TEST_F(LongVerbsTest, ACanceledCallOfTheLibraryChangesNothing) {

@@ -137,6 +137,39 @@ TEST_F(OutputsTest, RejectsGoTheSameWays) {
   expect_files({"rows.csv", "bad.csv", "out", "rejects"});
 }
 
+TEST_F(OutputsTest, OfTwoFilesNeitherChangesWhereOneFails) {
+  folder_.write("drawings.csv", "old");
+  folder_.write("rows.csv", "old");
+  for (const std::string rows : {"none/rows.csv", "/dev/full", "- > /dev/full"}) {
+    EXPECT_EQ(shell("\"$0\" export \"$1\" --drawings drawings.csv --components " + rows).status, 3) << rows;
+    EXPECT_EQ(content("drawings.csv"), "old") << rows;
+  }
+  EXPECT_EQ(shell("\"$0\" export \"$1\" --drawings drawings.csv --components rows.csv").status, 0);
+  EXPECT_EQ(content("rows.csv"), csv_);
+  expect_files({"drawings.csv", "rows.csv"});
+}
+
+TEST_F(OutputsTest, WhatIsLostInAClosedStreamIsAnError) {
+  for (const std::string verb :
+       {"export \"$1\"", "export \"$1\" --components /dev/stdout", "info \"$1\"", "list \"$1\" -"})
+    EXPECT_EQ(shell("\"$0\" " + verb + " >&-").status, 3) << verb;
+  folder_.write("rows.csv", "piece_mark\nG9\n\"\"\n,\n");
+  EXPECT_EQ(shell("\"$0\" import \"$1\" --components rows.csv --skip-invalid --rejects - >&-").status, 3);
+  EXPECT_EQ(Store::open(store_).info().components, 3U) << "rejects that nobody can get keep the rows out";
+}
+
+TEST_F(OutputsTest, AnInputIsNoOutput) {
+  folder_.write("rows.csv", "piece_mark\nG9\n\"\"\n");
+  const std::string before = content("rows.csv");
+  EXPECT_EQ(
+      shell("\"$0\" import \"$1\" --components - --input csv --skip-invalid --rejects rows.csv < rows.csv")
+          .status,
+      2);
+  EXPECT_EQ(content("rows.csv"), before);
+  EXPECT_EQ(shell("\"$0\" export \"$1\" --drawings - --components /dev/stdout").status, 2);
+  EXPECT_EQ(shell("\"$0\" export \"$1\" --components ''").status, 2);
+}
+
 TEST_F(OutputsTest, ARefusedImportLeavesNoNewFile) {
   folder_.write("bad.csv", "piece_mark,quantity\nG1,1\nG2,many\n");
   folder_.write("twice.csv",
