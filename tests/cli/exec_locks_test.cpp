@@ -52,13 +52,13 @@ TEST_F(ExecLocksTest, ReadOnlyRefusesChanges) {
 }
 
 TEST_F(ExecLocksTest, WhoMayNotWriteCanAsk) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs to become another user";
+  std::vector<std::string> command = testing::piecemark_as_nobody();
+  if (command.empty()) GTEST_SKIP() << "needs to run the program as another user";
   ::chmod(folder_.path("").c_str(), 0755);
   ::chmod(store_.c_str(), 0644);
   ::chmod((store_ + "-lock").c_str(), 0644);
-  const Finished finished = testing::run(
-      {"/usr/bin/setpriv", "--reuid", "65534", "--clear-groups", PIECEMARK_PROGRAM, "exec", store_},
-      std::string(kCount) + "\n" + kInsert + "\n");
+  command.insert(command.end(), {"exec", store_});
+  const Finished finished = testing::run(command, std::string(kCount) + "\n" + kInsert + "\n");
   EXPECT_EQ(finished.status, 0) << finished.err;
   EXPECT_THAT(finished.out,
               ::testing::StartsWith("{\"ok\":true,\"count\":0}\n{\"ok\":false,\"error\":{\"code\":"

@@ -24,6 +24,10 @@ Finished run(const std::vector<std::string>& arguments, std::string_view input =
 // Runs the program piecemark of this build.
 Finished piecemark(std::vector<std::string> arguments, std::string_view input = {});
 
+// The words that run the program of this build as a user who owns nothing; none where this process may not become him, or
+// where he does not reach the program.
+std::vector<std::string> piecemark_as_nobody();
+
 // A program in the background; its output goes nowhere.
 class Background {
  public:
