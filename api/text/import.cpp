@@ -11,16 +11,12 @@
 #include "api/text/rows_ahead.h"
 
 namespace piecemark::text {
-namespace {
-
-constexpr std::uint64_t kRowsReadBetweenReports = 4096;
-
 // The file of rejects: {"line":2,"code":"...","column":"...","message":"...","row":{...}} for each invalid
 // row.
-class Rejects {
+class RejectsFile {
  public:
   // `sources`: the files that rejected rows come from or were to go to
-  Rejects(const std::string& path, const std::vector<std::string>& sources) {
+  RejectsFile(const std::string& path, const std::vector<std::string>& sources) {
     if (!path.empty()) file_.emplace(path, "cannot write rejects to '" + path + "'", sources);
   }
 
@@ -52,6 +48,10 @@ class Rejects {
   std::optional<OutputFile> file_;
 };
 
+namespace {
+
+constexpr std::uint64_t kRowsReadBetweenReports = 4096;
+
 // A rejected operation of the store, as the violation that it reports.
 template <class Work>
 std::optional<Violation> attempt(const Work& work) {
@@ -69,7 +69,7 @@ struct Importer::State {
   ImportOptions options;
   std::unique_ptr<RowSource<DrawingColumns>> drawings;
   std::unique_ptr<RowSource<ComponentColumns>> components;
-  std::optional<Rejects> rejects_file;
+  std::optional<RejectsFile> rejects_file;
   ImportResult result;
   std::uint64_t bytes_done = 0;
   bool is_awaited = false;
@@ -117,7 +117,7 @@ struct Importer::State {
 
   // Gives every row of the source to `store`, which throws what the store has against it.
   template <class Columns, class Insert>
-  void each_row(RowSource<Columns>& source, Rejects& refused, const Insert& insert) {
+  void each_row(RowSource<Columns>& source, RejectsFile& refused, const Insert& insert) {
     RowsAhead<Columns> ahead(source);
     const std::uint64_t bytes_before = bytes_done;
     std::uint64_t rows = 0;
@@ -179,7 +179,7 @@ ImportResult Importer::run(WriteTxn& transaction, const std::string& store) {
   for (const auto& source : {in.options.drawings, in.options.components}) {
     if (source) sources.push_back(source->path);
   }
-  Rejects& rejects = in.rejects_file.emplace(in.options.rejects_path, sources);
+  RejectsFile& rejects = in.rejects_file.emplace(in.options.rejects_path, sources);
   if (in.drawings) {
     in.each_row(*in.drawings, rejects, [&](const DrawingColumns& columns) {
       auto drawing = to_drawing(columns);
