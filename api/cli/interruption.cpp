@@ -32,7 +32,8 @@ void on_signal(int signal) {
   }
   engine::remove_files_in_creation();
   engine::os::write_in_handler("piecemark: canceled by a signal\n");
-  end_by(signal == SIGALRM ? requested : signal);
+  const bool was_late = signal == SIGALRM && requested != 0;  // Others may send that one too.
+  end_by(was_late ? requested : signal);
 }
 
 }  // namespace

@@ -126,8 +126,7 @@ text::ImportResult import_into_present(text::Importer& importer, const ImportArg
 }
 
 // Into the file that is there, or a new one, which gets its name with its rows. Where another program creates it first,
-// into that one.
-// The task begins once nobody is waited for.
+// into that one. The task begins once nobody is waited for.
 text::ImportResult import_rows(text::Importer& importer, const ImportArguments& arguments,
                                std::optional<LongTask>& task) {
   importer.await_input();

@@ -14,7 +14,6 @@ namespace os = engine::os;
 constexpr std::size_t kBufferBytes = std::size_t{64} << 10;
 constexpr int kStandardOutput = 1;
 constexpr int kStandardError = 2;
-constexpr std::uint32_t kAnybody = 0666;
 constexpr std::uint32_t kOwnerWrites = 0600;
 
 // The stream of this process that the path stands for, or that goes to the file of this name.
@@ -31,7 +30,7 @@ std::optional<int> stream_at(const std::string& path, const std::optional<os::Fi
 
 std::uint32_t permissions_of_new(const std::string& path, const std::vector<std::string>& sources) {
   const engine::FileOwner made{.group = os::group_of_new_files(os::folder_of(path))};
-  std::uint32_t permissions = kAnybody;
+  std::uint32_t permissions = engine::FileInCreation::kAnybody;
   for (const std::string& source : sources) {
     os::FileFacts facts;
     os::File file;
@@ -87,7 +86,8 @@ void OutputFile::create(const std::vector<std::string>& sources) {
   check(os::may_create_in(os::folder_of(path_)));
   const std::uint32_t permissions = permissions_of_new(path_, sources) | kOwnerWrites;
   creation_.emplace(path_, attempted_, std::nullopt, permissions);
-  if (permissions != kAnybody) static_cast<void>(os::remove_access_list(creation_->file()));
+  if (permissions != engine::FileInCreation::kAnybody)
+    static_cast<void>(os::remove_access_list(creation_->file()));
 }
 
 // Another file takes the place of the one that is there, where that makes no difference to anybody. Else the text waits in

@@ -174,6 +174,14 @@ TEST_F(LongVerbsTest, ASecondSignalLeavesNoPartOfAFileEither) {
   EXPECT_GT(stop({"compact", file_}, "none", SIGINT), 0);
 }
 
+TEST_F(LongVerbsTest, EndByASignalThatIsNotTheirOwnTimer) {
+  testing::Conversation exec({PIECEMARK_PROGRAM, "exec", file_});
+  ASSERT_TRUE(exec.ask(R"({"op":"count"})"));
+  exec.send(SIGALRM);
+  EXPECT_FALSE(exec.ask(R"({"op":"count"})"));
+  EXPECT_EQ(exec.wait(), 128 + SIGALRM);
+}
+
 // Nobody reads what they print.
 TEST_F(LongVerbsTest, EndAlsoWhileTheyWaitForAReader) {
   for (const std::vector<std::string>& words :
